@@ -1,0 +1,1 @@
+"""The hand-written Slang library; its files are found with importlib.resources."""
