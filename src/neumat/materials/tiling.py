@@ -1,0 +1,41 @@
+"""Whether a map tiles: the step over its edges held against the steps between its neighbouring lines."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+# Above this many times the usual step between lines, an edge is seen as a seam.
+SEAM_LIMIT = 1.6
+# Smaller steps are the rounding of an 8-bit file.
+_FLOOR = 0.5 / 255.0
+
+
+def seam_error(pixels: Array) -> float:
+    """Measure the seam that shows where copies of a map are laid side by side.
+
+    Along each axis: the mean step from the last line to the first, over the step between neighbouring lines. That is
+    the 90th percentile over all lines (the joints of bricks and the blocks of JPEG are inside a map too), or the
+    largest of the two lines next to the edge: a joint that lies on the edge has its steps there.
+
+    Args:
+        pixels: (H, W) or (H, W, C) float32, in display values (sRGB-encoded colour) or raw data, nominal 0 to 1.
+
+    Returns:
+        The larger of both axes: up to about 1 where the map tiles, 0 where it is constant.
+    """
+    grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=-1, dtype=np.float32)
+    return max(_along(grey), _along(grey.T))
+
+
+def _along(lines: Array) -> float:
+    if lines.shape[0] < 8:  # too few to tell
+        return 0.0
+    inside = np.array([np.abs(b - a).mean() for a, b in itertools.pairwise(lines)])
+    across = float(np.abs(lines[0] - lines[-1]).mean())
+    usual = max(float(np.quantile(inside, 0.9)), float(inside[:2].max()), float(inside[-2:].max()), _FLOOR)
+    return across / usual
