@@ -12,6 +12,7 @@ What each form computes is defined in `neumat.materials.reference` and, for shad
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +27,13 @@ OutputTransform = Literal["linear", "softplus", "exp"]
 
 LATENT_CHANNELS = 12
 LEAKY_SLOPE = 0.01
+#: Largest sides of the explicit maps and latents in texels, most layers of a network, widest layer.
+MAX_TEXTURE_SIDE = 16384
+MAX_LATENT_SIDE = 8192
+MAX_LAYERS = 16
+MAX_LAYER_WIDTH = 512
+#: Heights are stored in 16 bits, so a range told in float may miss them by one step.
+_HEIGHT_STEP = 1.0 / 65535.0
 #: Number of values of each network input, by name. `wo` is clamped (see `reference.clamped_wo`).
 FEATURES: dict[str, int] = {
     "latent": LATENT_CHANNELS, "wi": 3, "wo": 3, "half": 3, "cos_d": 1, "normal": 3, "light_march": 2, "n_dot_wi": 1,
@@ -56,7 +64,7 @@ class Network:
     `inputs` names the features in the order in which they enter the first layer (see `FEATURES`).
 
     Raises:
-        InputError: widths do not chain, an input is unknown, or a weight is not finite.
+        InputError: widths do not chain or are out of bounds, an input is unknown, or a weight is not finite.
     """
 
     inputs: tuple[str, ...]
@@ -70,13 +78,17 @@ class Network:
         if self.activation not in ("relu", "leaky_relu"):
             raise InputError(f"network activation {self.activation!r} is not known")
         width = self.input_width
-        if not self.layers:
-            raise InputError("a network needs at least one layer")
+        if not 1 <= len(self.layers) <= MAX_LAYERS:
+            raise InputError(f"a network has 1 to {MAX_LAYERS} layers, this one has {len(self.layers)}")
         for index, layer in enumerate(self.layers):
             if layer.weight.ndim != 2 or layer.weight.shape[1] != width:
                 raise InputError(f"layer {index} has weights {layer.weight.shape} but receives {width} values")
             if layer.bias.shape != (layer.weight.shape[0],):
                 raise InputError(f"layer {index} has {layer.weight.shape[0]} outputs but bias {layer.bias.shape}")
+            if layer.weight.dtype != np.float32 or layer.bias.dtype != np.float32:
+                raise InputError(f"layer {index} is {layer.weight.dtype} and {layer.bias.dtype}, expected float32")
+            if not 1 <= layer.weight.shape[0] <= MAX_LAYER_WIDTH:
+                raise InputError(f"layer {index} is {layer.weight.shape[0]} wide, allowed are 1 to {MAX_LAYER_WIDTH}")
             if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
                 raise InputError(f"layer {index} has weights that are not finite")
             width = layer.weight.shape[0]
@@ -124,6 +136,8 @@ class ExplicitMaps:
         size = self.height.shape
         if self.height.ndim != 2 or self.height.dtype != np.uint16:
             raise InputError(f"height is {self.height.dtype} {size}, expected uint16 (H, W)")
+        if min(size) < 1 or max(size) > MAX_TEXTURE_SIDE:
+            raise InputError(f"maps are {size[1]}×{size[0]} texels, allowed are sides of 1 to {MAX_TEXTURE_SIDE}")
         for name in ("base_color", "orm", "normal"):
             value = getattr(self, name)
             if value.dtype != np.uint8 or value.shape != (*size, 3):
@@ -170,6 +184,8 @@ class NeuralMaterial:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.name):
+            raise InputError(f"name {self.name[:64]!r} is not 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
         if self.form not in NETWORKS:
             raise InputError(f"{self.name}: form {self.form!r} is not known (known: {', '.join(NETWORKS)})")
         if self.form == "hybrid" and self.explicit is None:
@@ -180,6 +196,11 @@ class NeuralMaterial:
             if texture.ndim != 3 or texture.shape[2] != LATENT_CHANNELS or texture.dtype != np.float16:
                 raise InputError(
                     f"{self.name}: latent {key!r} is {texture.dtype} {texture.shape}, expected float16 (h, w, 12)"
+                )
+            if min(texture.shape[:2]) < 1 or max(texture.shape[:2]) > MAX_LATENT_SIDE:
+                raise InputError(
+                    f"{self.name}: latent {key!r} is {texture.shape[1]}×{texture.shape[0]} texels, allowed are sides "
+                    f"of 1 to {MAX_LATENT_SIDE}"
                 )
             if not np.isfinite(texture).all():
                 raise InputError(f"{self.name}: latent {key!r} has values that are not finite")
@@ -195,12 +216,20 @@ class NeuralMaterial:
         low, high = self.height_range
         if not (0.0 <= low <= high <= 1.0):
             raise InputError(f"{self.name}: height range {self.height_range} is not within 0 to 1")
-        for label, value, least, most in (
+        if self.explicit is not None:
+            # A march starts at the top of the range: relief above it would be entered from inside.
+            least, most = int(self.explicit.height.min()) / 65535.0, int(self.explicit.height.max()) / 65535.0
+            if least < low - _HEIGHT_STEP or most > high + _HEIGHT_STEP:
+                raise InputError(
+                    f"{self.name}: heights from {least:.5f} to {most:.5f} leave the height range {self.height_range}"
+                )
+        for label, value, lowest, highest in (
             ("height scale", self.height_scale, 0.0, 1.0), ("march steps", self.march_steps, 1, 256),
             ("secant steps", self.secant_steps, 0, 16), ("light steps", self.light_steps, 1, 256),
-            ("offset range", self.offset_range, 0.0, 1.0), ("resolution", self.resolution, 1, 16384),
+            ("offset range", self.offset_range, 0.0, 1.0), ("resolution", self.resolution, 1, MAX_TEXTURE_SIDE),
+            ("physical size", self.physical_size, 1e-6, 1e6),
         ):  # fmt: skip
-            if not least <= value <= most:
-                raise InputError(f"{self.name}: {label} {value} is outside {least} to {most}")
+            if not lowest <= value <= highest:
+                raise InputError(f"{self.name}: {label} {value} is outside {lowest} to {highest}")
         if self.output not in ("linear", "softplus", "exp"):
             raise InputError(f"{self.name}: output transform {self.output!r} is not known")
