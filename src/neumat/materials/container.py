@@ -71,9 +71,18 @@ def parse_json(data: bytes | str, what: str) -> Any:
         # Lone surrogates cannot be written again.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:80]
-        raise InputError(f"{what} is not valid JSON ({shown(reason)[1:-1]})") from None
+        raise InputError(f"{what} is not valid JSON ({_reason(error)})") from None
     return value
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "broken Unicode"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return str(error)[:80]
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,7 +107,7 @@ def open_container(path: str | Path) -> Iterator[tuple[BinaryIO, Header]]:
     try:
         # A pipe would block and a device has no end.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError("is not a file")
+            raise InputError("is not a file but a folder or device")
         with open(path, "rb") as stream:
             yield stream, _read_header(stream)
     except InputError as error:
