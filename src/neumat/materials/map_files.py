@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neumat.errors import InputError
-from neumat.materials.map_names import SUFFIXES, MapName, map_of
+from neumat.materials.map_names import MapName, map_of
 from neumat.materials.material_json import FILE_NAME
 
 MAX_FILES = 4096
@@ -33,7 +33,7 @@ class MapFiles:
     Attributes:
         root: the folder that was asked for.
         maps: files of each kind, best first.
-        ignored: names of pictures that say no map.
+        ignored: names of files that say no map.
         settings: `material.json`, if there is one.
     """
 
@@ -64,6 +64,7 @@ def find_maps(folder: str | Path) -> MapFiles:
 
 
 def _entries(folder: Path) -> list[str]:
+    """Names in a folder, sorted; hidden files are left out, and names that would break a message."""
     try:
         with os.scandir(folder) as scan:
             names = []
@@ -75,9 +76,9 @@ def _entries(folder: Path) -> list[str]:
         raise InputError(f"{folder}: there is no such folder") from None
     except NotADirectoryError:
         raise InputError(f"{folder}: is a file; name the folder that holds the maps") from None
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
-    return sorted(name for name in names if not name.startswith("."))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    return sorted(name for name in names if name.isprintable() and not name.startswith("."))
 
 
 def _sort(folder: Path, entries: list[str]) -> MapFiles:
@@ -87,7 +88,7 @@ def _sort(folder: Path, entries: list[str]) -> MapFiles:
         name = map_of(entry)
         if name is not None:
             maps.setdefault(name.kind, []).append(MapFile(folder / entry, name))
-        elif entry.lower().endswith(SUFFIXES):
+        elif entry != FILE_NAME:
             ignored.append(entry)
     for files in maps.values():
         files.sort(key=_rank)
@@ -99,12 +100,13 @@ def _sort(folder: Path, entries: list[str]) -> MapFiles:
     return MapFiles(folder, maps, tuple(ignored), None)
 
 
-def _rank(file: MapFile) -> tuple[int, int, str]:
+def _rank(file: MapFile) -> tuple[bool, int, int, int, str]:
     try:
         size = file.path.stat().st_size
     except OSError:
         size = 0
-    return _FORMATS.get(file.path.suffix.lower(), 9), -size, file.path.name
+    bits = _FORMATS.get(file.path.suffix.lower(), 9)
+    return file.name.second_choice, bits, file.name.rank, -size, file.path.name
 
 
 def sets_of(files: MapFiles) -> list[str]:

@@ -9,23 +9,26 @@ from pathlib import PurePath
 SUFFIXES = (".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".hdr")
 
 _NAMES: dict[str, str] = {
-    "base_color": "basecolor basecolour albedo color colour diffuse diff col diffusecolor basecol",
+    "base_color": "basecolor basecolour basecol albedo color colour col colormap diffuse diff diffusecolor dif",
     "normal_gl": "normalgl norgl normalopengl norgl normalogl ngl",
     "normal_dx": "normaldx nordx normaldirectx ndx",
-    "normal": "normal normals nor norm nrm normalmap normaltexture",
-    "roughness": "roughness rough rgh",
+    "normal": "normal normals nor norm nrm normalmap",
+    "roughness": "roughness rough rgh roughnessmap",
     "gloss": "glossiness gloss smoothness",
-    "metallic": "metallic metalness metal metallicness mtl",
+    "metallic": "metallic metalness metal metallicness metalnessmap metallicmap",
     "height": "height heightmap displacement disp",
     "bump": "bump bumpmap",
-    "occlusion": "ambientocclusion ao occlusion occ ambient",
+    "occlusion": "ambientocclusion ao occlusion occ aomap occlusionmap",
     "packed_orm": (
         "arm orm occlusionroughnessmetallic occlusionroughmetal aoroughmetal aoroughnessmetallic aoroughnessmetalness"
     ),
     "packed_rma": "rma roughnessmetallicocclusion roughnessmetallicao",
-    "packed_mr": "metallicroughness metallicroughnesstexture",
+    "packed_mr": "metallicroughness",
 }
-_KIND = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+_KIND = {name: (kind, rank) for kind, names in _NAMES.items() for rank, name in enumerate(names.split())}
+# Diffuse colour is black on metals where a set has base colour too.
+_SECOND_CHOICE = ("diffuse", "diff", "diffusecolor", "dif")
+_EMPTY_WORDS = ("map", "texture", "tex")
 # Channels of packed files, red first; None is not used.
 PACKED: dict[str, tuple[str | None, str, str]] = {
     "packed_orm": ("occlusion", "roughness", "metallic"),
@@ -40,10 +43,19 @@ _LONGEST = 4
 
 @dataclass(frozen=True)
 class MapName:
-    """What a file name says: the kind of map, and the tokens before it (the name of the set)."""
+    """What a file name says.
+
+    Attributes:
+        kind: of map, a key of the table above.
+        prefix: the words before it, the name of the set.
+        second_choice: whether another name of the same kind says more.
+        rank: place in the table: the better name first.
+    """
 
     kind: str
     prefix: str
+    second_choice: bool = False
+    rank: int = 0
 
 
 def map_of(file_name: str) -> MapName | None:
@@ -54,11 +66,14 @@ def map_of(file_name: str) -> MapName | None:
     tokens = [token.lower() for token in _TOKEN.findall(path.stem)]
     while tokens and _SUFFIX.fullmatch(tokens[-1]):
         tokens.pop()
+    if len(tokens) > 1 and tokens[-1] in _EMPTY_WORDS:
+        tokens.pop()
     for count in range(min(_LONGEST, len(tokens)), 0, -1):
-        kind = _KIND.get("".join(tokens[-count:]))
-        if kind is not None:
+        word = "".join(tokens[-count:])
+        if word in _KIND:
+            kind, rank = _KIND[word]
             before = [token for token in tokens[:-count] if not _SUFFIX.fullmatch(token)]
-            return MapName(kind, "_".join(before))
+            return MapName(kind, "_".join(before), word in _SECOND_CHOICE, rank)
     return None
 
 
