@@ -31,7 +31,7 @@ PARAMETERS = (
 
 PALETTES = (
     Palette("red", ("red", "brick-red"),
-            ("#95533f", "#8a4836", "#a05d46", "#7d4134", "#985a48", "#6e3d33"), ("#a39a8b", "#857c6f")),
+            ("#8c5444", "#7f493b", "#98604c", "#74433a", "#8f5c4d", "#664038"), ("#a39a8b", "#857c6f")),
     Palette("brown", ("brown", "dark brown"),
             ("#6f4b3c", "#5f4236", "#7c5644", "#54392f", "#6a4d42"), ("#98907f", "#7a7264")),
     Palette("yellow", ("yellow stock", "buff"),
@@ -73,16 +73,24 @@ def build(p: Inputs) -> Surface:
     qs, qt = np.abs(s) - half_s, np.abs(t) - half_t
     outside = np.sqrt(np.maximum(qs, 0) ** 2 + np.maximum(qt, 0) ** 2)
     distance = outside + np.minimum(np.maximum(qs, qt), 0) - radius
-    inside = -distance + np.float32(0.09 * p["joint"]) * rough_edge
+    inside = -distance + np.float32(0.15 * p["joint"]) * rough_edge
+
+    # Grains of sand, in clay and mortar alike.
+    sand = worley(warped(grid, 40, 0.003, p.part("sand warp")), 100, p.part("sand"))
+    grain_tone = np.random.default_rng(p.part("grain tones")).random(10000).astype(np.float32)[sand.index]
+    coarse = presence(grid.resolution, 100)
+    grit_relief = (grain_tone - 0.5) * coarse
 
     # The face: broad waves, drag marks of the wire along it, fine grain, a few pits.
     waves = fbm(grid, round(1.5 / length), p.part("waves"), octaves=3)
     fine = fbm(grid, 48, p.part("grain"), octaves=4, gain=0.65)
     drag = gradient_noise(grid.x, grid.y + 0.004 * waves, (14, 150), p.part("drag"))
     drag = drag * np.float32(presence(grid.resolution, 128))
-    pits = worley(warped(grid, 20, 0.01, p.part("pit warp")), 40, p.part("pits"))
-    deep = rng.uniform(-1.4, 0.36, 1600).astype(np.float32)[pits.index]
-    pit = smoothstep(0.0, 0.16, deep - pits.nearest)
+    pits = worley(warped(grid, 50, 0.006, p.part("pit warp"), octaves=2), 56, p.part("pits"))
+    deep = (0.5 * rng.random(56 * 56) ** 6 - 0.06).astype(np.float32)[pits.index]
+    pit = smoothstep(0.0, 0.2, deep - pits.nearest + 0.06 * fine)
+    # Where the skin of the clay tore: shallow, ragged hollows.
+    torn = smoothstep(0.25, 0.7, fbm(grid, round(4 / length), p.part("torn"), octaves=5, gain=0.6))
 
     bevel = np.float32(0.55) * radius
     e = np.clip(inside / bevel, 0, 1)
@@ -90,7 +98,8 @@ def build(p: Inputs) -> Surface:
     level = rng.normal(0, 0.028, count).astype(np.float32)
     lean = rng.normal(0, 0.02, (2, count)).astype(np.float32)
     face = 0.88 + level[k] + lean[0][k] * s / length + lean[1][k] * t / tall
-    face = face + 0.020 * waves + 0.009 * fine + 0.006 * drag - 0.09 * pit
+    face = face + 0.022 * waves + 0.014 * fine + 0.004 * drag + 0.010 * grit_relief
+    face = face - 0.05 * pit - torn * (0.022 - 0.016 * fine)
     top = face - (1 - shoulder) * 0.22
 
     # Chips: slanting breaks that run in from the edges where the noise says so, deepest at corners.
@@ -105,9 +114,6 @@ def build(p: Inputs) -> Surface:
     brick = np.where(inside > 0, np.maximum(top, 0), np.maximum(inside * 60, -0.6)).astype(np.float32)
 
     # Mortar: raked back, uneven, full of sand, pressed up against the bricks.
-    sand = worley(warped(grid, 40, 0.003, p.part("sand warp")), 100, p.part("sand"))
-    grain_tone = rng.random(10000).astype(np.float32)[sand.index]
-    coarse = presence(grid.resolution, 100)
     stone = np.sqrt(np.clip(1 - (sand.nearest / 0.55) ** 2, 0, 1)) * (grain_tone > 0.55) * coarse
     lumps = fbm(grid, round(4 / length), p.part("lumps"), octaves=5, gain=0.55)
     depth = np.float32(mix(0.84, 0.12, p["recess"]))
@@ -125,19 +131,19 @@ def build(p: Inputs) -> Surface:
     ends = rng.uniform(-1, 1, count).astype(np.float32)
     kiln = smoothstep(-0.2, 0.75, ends[k] * s * 2 / length + 0.5 * waves) * flashed.astype(np.float32)[k]
     mottle = fbm(grid, round(2 / length), p.part("mottle"), octaves=6, gain=0.62)
-    tone = np.exp(0.24 * mottle + 0.14 * fine + 0.05 * drag - 0.5 * pit)
+    tone = np.exp(0.30 * mottle + 0.20 * fine + 0.04 * drag + 0.42 * grit_relief - 0.3 * pit - 0.12 * torn)
     clay = own.astype(np.float32)[k] * tone[..., None]
     pale = np.array([1.10, 1.02, 0.93], np.float32)
     clay = mix_color(clay, clay * pale * 1.12, smoothstep(0.1, 0.8, -mottle + 0.3 * fine))
     clay = mix_color(clay, clay * np.array([0.36, 0.38, 0.46], np.float32), kiln)
     grit = smoothstep(0.93, 0.985, grain_tone) * coarse * smoothstep(0.5, 0.3, sand.nearest)
-    clay = mix_color(clay, np.array([0.07, 0.055, 0.05], np.float32), grit * 0.6)
+    clay = mix_color(clay, np.array([0.07, 0.055, 0.05], np.float32), grit * 0.75)
     fresh = own.astype(np.float32)[k] * np.array([1.28, 1.14, 1.02], np.float32) * np.exp(0.3 * fine)[..., None]
     clay = mix_color(clay, fresh, chip * 0.7)
 
     ground = p.palette.linear_ground()
     lime = mix_color(ground[1], ground[0], np.clip(0.55 + 0.9 * lumps, 0, 1))
-    lime = lime * np.exp(0.22 * fine + 0.45 * (grain_tone - 0.5) * coarse)[..., None]
+    lime = lime * np.exp(0.22 * fine + 0.6 * grit_relief)[..., None]
     # Smears of mortar on the faces near the joints.
     near = smoothstep(0.022, 0.0, inside)
     smear = smoothstep(0.25, 0.8, fbm(grid, 9, p.part("smears"), octaves=5, gain=0.6) + 0.55 * near - 0.12)

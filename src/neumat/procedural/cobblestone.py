@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neumat.procedural.family import Family, Inputs, Palette, Parameter, Surface
-from neumat.procedural.noise import Grid, fbm, presence, warped, worley
-from neumat.procedural.stones import Stones, pack, stones
+from neumat.procedural.noise import Grid, fbm, presence, sub_seed, warped, worley
 from neumat.procedural.shaping import blur, mix, mix_color, smooth_max, smoothstep
+from neumat.procedural.stones import Stones, fill, pack, stones
 
 Array = npt.NDArray[np.float32]
 
@@ -18,8 +18,8 @@ WATER_ROUGHNESS = 0.07
 PARAMETERS = (
     Parameter("stones_across", 4, 14, 7, "stones per texture width", "how many stones of mean size side by side",
               ("large", "small")),
-    Parameter("size_variation", 0, 1, 0.5, "", "how much the sizes differ", ("regular", "irregular")),
-    Parameter("gap", 0.02, 0.3, 0.09, "stone radii", "width of the joints", ("tightly set", "loosely set")),
+    Parameter("size_variation", 0, 1, 0.6, "", "how much the sizes differ", ("regular", "irregular")),
+    Parameter("gap", 0, 0.3, 0.05, "stone radii", "width of the joints", ("tightly set", "loosely set")),
     Parameter("roundness", 0.2, 1, 0.6, "", "from flat worn tops to domes", ("worn flat", "rounded")),
     Parameter("relief", 0.02, 0.12, 0.08, "texture widths", "height scale", ("shallow", "deep")),
     Parameter("color_variation", 0, 1, 0.5, "", "how much the stones differ in colour", ("uniform", "mixed")),
@@ -47,40 +47,46 @@ def _laid(p: Inputs) -> tuple[Stones, Array]:
     count = p["stones_across"]
     mean = 0.5 / count
     spread = 0.12 + 0.4 * p["size_variation"]
-    wanted = int(2.6 * count * count)
-    sizes = np.clip(np.exp(spread * rng.standard_normal(wanted)), 0.42, 1.7)
-    pebbles = rng.uniform(0.2, 0.4, wanted)
-    packing = pack(mean * np.concatenate([sizes, pebbles]), p.part("places"), closeness=0.8)
+    sizes = np.clip(np.exp(spread * rng.standard_normal(int(4 * count * count) + 20)), 0.4, 1.6)
+    packing = pack(mean * sizes, 0.94, p.part("places"))
+    pebbles = rng.uniform(0.17, 0.36, int(1.2 * count * count))
+    packing = fill(packing, mean * pebbles, p.part("pebbles"), closeness=0.82)
     # Outlines wander a little on the scale of a stone, and less at its edges.
     coarse = warped(p.grid, max(4, round(2.2 * count)), 0.10 * mean, p.part("outline"), octaves=3)
     laid = stones(coarse, packing, p.part("turns"), stretch=0.3, roundness=0.36)
     return laid, (packing.radii / mean).astype(np.float32)
 
 
-def _stone_height(p: Inputs, laid: Stones, sizes: Array) -> tuple[Array, Array]:
-    """Height of the stones above their bed (negative outside), and the distance inside the outline."""
+def _stone_height(p: Inputs, laid: Stones, sizes: Array) -> Array:
+    """Height of the stones above their bed, negative outside."""
     rng = np.random.default_rng(p.part("bedding"))
     count = len(sizes)
     level = rng.uniform(-0.09, 0.06, count).astype(np.float32)
     tilts = rng.normal(0, 0.05, (2, count)).astype(np.float32)
     tall = np.minimum(sizes, 1.15) ** np.float32(0.65)
     k = laid.index
-    edge = laid.inside - np.float32(p["gap"])
+    edge = laid.inside + np.float32(0.05 - p["gap"])
     t = np.clip(edge / np.float32(mix(0.38, 0.85, p["roundness"])), 0, 1)
     shoulder = np.sqrt(np.maximum(1 - (1 - t) ** 2, 0)) * smoothstep(0.0, 0.06, t) ** np.float32(0.5)
     dome = np.float32(mix(0.05, 0.2, p["roundness"])) * (1 - 0.8 * (laid.along**2 + laid.across**2))
     lumps = fbm(p.grid, max(4, round(3 * p["stones_across"])), p.part("lumps"), octaves=3, gain=0.45)
     top = 0.74 + level[k] + dome + tilts[0][k] * laid.along + tilts[1][k] * laid.across + 0.035 * lumps
     below = np.minimum(edge, 0) * 1.5
-    return shoulder * top * tall[k] + below, edge
+    result: Array = shoulder * top * tall[k] + below
+    return result
 
 
 def _grain(grid: Grid, seed: int) -> tuple[Array, Array]:
     """Fine relief of a stone's face, about −1 to 1, and its crystals: values by cell, 0 to 1."""
     fine = fbm(grid, 40, seed, octaves=4, gain=0.62)
-    crystals = worley(grid, 110, seed + 1)
-    shade = np.random.default_rng(seed + 2).random(110 * 110).astype(np.float32)[crystals.index]
-    return fine, mix(0.5, shade, presence(grid.resolution, 90))
+    return fine, _shades(grid, 110, seed)
+
+
+def _shades(grid: Grid, count: int, seed: int) -> Array:
+    """A random value, 0 to 1, for each of `count`² small cells; 0.5 where the raster is too coarse for them."""
+    index = worley(grid, count, sub_seed(seed, "cells")).index
+    shade = np.random.default_rng(sub_seed(seed, "shades")).random(count * count).astype(np.float32)[index]
+    return mix(0.5, shade, presence(grid.resolution, count))
 
 
 def _stone_color(p: Inputs, laid: Stones, fine: Array, crystals: Array, count: int) -> Array:
@@ -102,10 +108,17 @@ def _stone_color(p: Inputs, laid: Stones, fine: Array, crystals: Array, count: i
     speckle = (crystals - 0.5) * contrast[k]
     dark = smoothstep(0.82, 0.95, crystals) * contrast[k]
     tone = np.exp(0.3 * mottling + 0.16 * fine + 0.55 * speckle - 0.5 * dark + 0.13 * banded[k] * bands)
+    # Some stones are crossed by a vein of quartz.
+    slant = rng.uniform(-0.8, 0.8, count).astype(np.float32)
+    place = rng.uniform(-0.45, 0.45, count).astype(np.float32)
+    width = (rng.random(count) < 0.22) * rng.uniform(0.02, 0.08, count)
+    line = np.abs(laid.along + slant[k] * laid.across - place[k] + 0.22 * mottling + 0.05 * fine)
+    vein = np.clip(1.5 - 1.5 * line / np.maximum(width.astype(np.float32)[k], 1e-3), 0, 1)
     # Bands and blotches turn a little towards rust.
     warm = np.array([1.1, 1.0, 0.86], np.float32)
     color = mix_color(color, color * warm, np.clip(0.5 + mottling + 0.5 * banded[k] * bands, 0, 1))
-    result: Array = color * tone[..., None]
+    quartz = np.array([0.42, 0.40, 0.37], np.float32) * np.exp(0.15 * fine)[..., None]
+    result: Array = mix_color(color * tone[..., None], quartz, vein * 0.75)
     return result
 
 
@@ -113,7 +126,7 @@ def build(p: Inputs) -> Surface:
     """Maps of one cobblestone (see `Family.maps`)."""
     grid, across = p.grid, p["stones_across"]
     laid, sizes = _laid(p)
-    stone, edge = _stone_height(p, laid, sizes)
+    stone = _stone_height(p, laid, sizes)
     fine, crystals = _grain(grid, p.part("grain"))
 
     # The bed: sand that rises and sinks slowly, its grains, and a little gravel.
@@ -122,8 +135,9 @@ def build(p: Inputs) -> Surface:
     rng = np.random.default_rng(p.part("gravel sizes"))
     reach = rng.uniform(-0.25, 0.42, 64 * 64).astype(np.float32)[gravel.index]
     pebble = np.sqrt(np.clip(1 - (gravel.nearest / np.maximum(reach, 0.01)) ** 2, 0, 1)) * (reach > 0.08)
-    grains = fbm(grid, 90, p.part("grains"), octaves=3, gain=0.7)
-    sand = 0.27 + 0.09 * swells + 0.012 * grains + 0.05 * pebble * np.clip(reach, 0, 1) / 0.42
+    grains = fbm(grid, 60, p.part("grains"), octaves=3, gain=0.8)
+    grit = _shades(grid, 120, p.part("grit"))
+    sand = 0.26 + 0.11 * swells + 0.014 * grains + 0.010 * (grit - 0.5) + 0.05 * pebble * np.clip(reach, 0, 1) / 0.42
 
     # Moss grows in the joints, in patches, up the flanks of the stones, and in tufts.
     tufts = worley(warped(grid, 24, 0.006, p.part("tuft warp")), 44, p.part("tufts"))
@@ -132,17 +146,16 @@ def build(p: Inputs) -> Surface:
     cover = smoothstep(-0.12, 0.3, patches + (float(p["moss"]) - 0.5) * 1.5 + 0.1 * fine) * min(1.0, p["moss"] * 8)
     moss = sand + cover * (0.05 + 0.075 * tuft + 0.02 * grains)
 
-    bed = smooth_max(moss, stone * 0.98, 0.10)
-    faces = stone + 0.010 * fine + 0.006 * (crystals - 0.5)
+    faces = stone + 0.013 * fine + 0.010 * (crystals - 0.5) - 0.012 * smoothstep(0.86, 0.97, crystals)
     height = smooth_max(faces, moss, 0.05)
     is_stone = smoothstep(-0.012, 0.03, faces - moss)
     is_moss = smoothstep(0.25, 0.6, cover * (0.75 + 0.5 * tuft)) * (1 - is_stone)
-    del bed, edge
 
     # Colours.
     ground = p.palette.linear_ground()
     damp = np.clip(0.5 - 1.2 * swells + 0.35 * fine, 0, 1)
-    sand_color = mix_color(ground[0], ground[1], damp) * np.exp(0.28 * grains + 0.2 * fine)[..., None]
+    sand_tone = np.exp(0.25 * grains + 0.2 * fine + 0.6 * (grit - 0.5))
+    sand_color = mix_color(ground[0], ground[1], damp) * sand_tone[..., None]
     gravel_tone = rng.uniform(0.6, 1.6, 64 * 64).astype(np.float32)[gravel.index]
     body_mean = p.palette.linear_body().mean(axis=0)
     sand_color = mix_color(sand_color, body_mean * gravel_tone[..., None], smoothstep(0.15, 0.4, pebble))
@@ -158,7 +171,7 @@ def build(p: Inputs) -> Surface:
     # Water: pools in the low places, soaks what is near them, leaves films on some stones.
     wetness = float(p["wetness"])
     smooth = blur(height, 0.006)
-    level = mix(-0.05, 0.33, wetness)
+    level = mix(0.05, 0.375, wetness)
     pool = smoothstep(0.012, -0.004, height - level) * min(1.0, wetness * 6) * (1 - 0.7 * is_moss)
     own_film = np.random.default_rng(p.part("film")).uniform(-0.28, 0.28, len(sizes)).astype(np.float32)[laid.index]
     patch = fbm(grid, 4, p.part("wet patches"), octaves=5, gain=0.55)

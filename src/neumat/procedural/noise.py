@@ -154,17 +154,23 @@ class Cells:
     Attributes:
         nearest: (R, R) float32, distance to the nearest point (F1).
         second: (R, R) float32, distance to the second nearest point (F2).
-        border: (R, R) float32, distance to the border of the cell.
         index: (R, R) int64, which cell, 0 to count² − 1.
+        border: (R, R) float32, distance to the border of the cell; None where not asked for.
     """
 
     nearest: Array
     second: Array
-    border: Array
     index: Indices
+    border: Array | None = None
 
 
-def worley(grid: Grid, count: int, seed: int, *, jitter: float = 1.0) -> Cells:
+# All that can hold the nearest point, wherever the points of two neighbouring cells lie; nearest cells first.
+_AROUND = sorted(
+    ((i, j) for j in range(-2, 3) for i in range(-2, 3) if abs(i) + abs(j) < 4), key=lambda ij: ij[0] ** 2 + ij[1] ** 2
+)
+
+
+def worley(grid: Grid, count: int, seed: int, *, jitter: float = 1.0, borders: bool = False) -> Cells:
     """Cells of `count` × `count` points, one in each lattice cell.
 
     Args:
@@ -172,40 +178,55 @@ def worley(grid: Grid, count: int, seed: int, *, jitter: float = 1.0) -> Cells:
         count: points a side, at least 3 (fewer would meet themselves across the seam).
         seed: which points.
         jitter: 0 for a square lattice, 1 for points anywhere in their lattice cell.
+        borders: compute `border` too, at twice the cost.
 
     Raises:
         InputError: fewer than 3 points a side.
     """
     if count < 3:
         raise InputError(f"worley: {count} points a side; at least 3 are needed")
-    points = (0.5 + jitter * (np.random.default_rng(seed).random((2, count * count)) - 0.5)).astype(np.float32)
+    random = np.random.default_rng(seed).random((2, count, count)) - 0.5
+    # Two more cells on every side, wrapped: neighbours are then constant steps in one table.
+    points = np.pad(0.5 + 0.5j + jitter * (random[0] + 1j * random[1]), 2, mode="wrap").astype(np.complex64).ravel()
+    numbers = np.pad(np.arange(count * count).reshape(count, count), 2, mode="wrap").ravel()
+    stride = count + 4
     px, py = grid.x * np.float32(count), grid.y * np.float32(count)
     ix, iy = np.floor(px), np.floor(py)
-    fx, fy = px - ix, py - iy
-    column, row = ix.astype(np.int64) % count, iy.astype(np.int64) % count
-
-    def offset(i: int, j: int) -> tuple[Array, Array, Indices]:
-        index = ((row + j) % count) * count + (column + i) % count
-        return points[0].take(index) + i - fx, points[1].take(index) + j - fy, index
+    base = (iy.astype(np.int32) % count + 2) * stride + (ix.astype(np.int32) % count + 2)
+    within = (px - ix) + 1j * (py - iy)
 
     first = np.full_like(px, np.inf)
     second = np.full_like(px, np.inf)
-    winner = np.zeros(px.shape, np.int64)
-    wx, wy = np.zeros_like(px), np.zeros_like(px)
-    around = [(i, j) for j in range(-2, 3) for i in range(-2, 3) if abs(i) + abs(j) < 4]
-    for i, j in around:
-        dx, dy, index = offset(i, j)
-        squared = dx * dx + dy * dy
+    winner = np.zeros_like(base)
+    for i, j in _AROUND:
+        entry = base + (j * stride + i)
+        away = points.take(entry) - (within - np.complex64(i + 1j * j))
+        squared = away.real**2 + away.imag**2
         nearer = squared < first
-        second = np.where(nearer, first, np.minimum(second, squared))
-        first = np.where(nearer, squared, first)
-        winner, wx, wy = np.where(nearer, index, winner), np.where(nearer, dx, wx), np.where(nearer, dy, wy)
-    border = np.full_like(px, np.inf)
-    for i, j in around:
-        dx, dy, index = offset(i, j)
-        ex, ey = dx - wx, dy - wy
-        length = np.sqrt(ex * ex + ey * ey)
-        # Distance to the bisector of the winner and this point.
-        distance = ((wx + dx) * ex + (wy + dy) * ey) * 0.5 / np.maximum(length, 1e-6)
-        border = np.where((length > 1e-4) & (index != winner), np.minimum(border, distance), border)
-    return Cells(np.sqrt(first), np.sqrt(second), np.maximum(border, 0).astype(np.float32), winner)
+        np.minimum(second, np.maximum(squared, first), out=second)
+        np.copyto(winner, entry, where=nearer)
+        np.minimum(first, squared, out=first)
+    border = _borders(points, base, stride, within, winner) if borders else None
+    return Cells(np.sqrt(first), np.sqrt(second), numbers.take(winner), border)
+
+
+def _borders(
+    points: npt.NDArray[np.complex64],
+    base: npt.NDArray[np.int32],
+    stride: int,
+    within: npt.NDArray[np.complex64],
+    winner: npt.NDArray[np.int32],
+) -> Array:
+    """Distance to the nearest bisector of the winner and another point; arguments as in `worley`."""
+    step = winner - base + (2 * stride + 2)
+    here = points.take(winner) + (step % stride - 2) + np.complex64(1j) * (step // stride - 2) - within
+    border = np.full(base.shape, np.inf, np.float32)
+    for i, j in _AROUND:
+        entry = base + (j * stride + i)
+        there = points.take(entry) - (within - np.complex64(i + 1j * j))
+        apart = there - here
+        length = np.abs(apart)
+        middle = (here + there) * np.complex64(0.5)
+        distance = (middle.real * apart.real + middle.imag * apart.imag) / np.maximum(length, np.float32(1e-6))
+        np.minimum(border, distance, out=border, where=entry != winner, casting="same_kind")
+    return np.maximum(border, 0).astype(np.float32)

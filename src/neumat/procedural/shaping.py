@@ -10,23 +10,23 @@ from neumat.materials.color import decode_srgb8
 Array = npt.NDArray[np.float32]
 
 
-def smoothstep(low: float, high: float, value: Array | float) -> Array:
+def smoothstep(low: float, high: float, value: npt.ArrayLike) -> Array:
     """0 below `low`, 1 above `high`, a cubic between; falls where `low` > `high`."""
     t = np.clip((np.asarray(value, np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
     result: Array = t * t * (3 - 2 * t)
     return result
 
 
-def mix(a: Array | float, b: Array | float, amount: Array | float) -> Array:
+def mix(a: npt.ArrayLike, b: npt.ArrayLike, amount: npt.ArrayLike) -> Array:
     """`a` where `amount` is 0, `b` where it is 1; shapes broadcast."""
     p = np.asarray(a, np.float32)
     result: Array = p + (np.asarray(b, np.float32) - p) * np.asarray(amount, np.float32)
     return result
 
 
-def mix_color(a: Array, b: Array, amount: Array) -> Array:
+def mix_color(a: npt.ArrayLike, b: npt.ArrayLike, amount: npt.ArrayLike) -> Array:
     """`mix` of colours (3,) or (R, R, 3) by an amount (R, R), to (R, R, 3)."""
-    return mix(a, b, amount[..., None])
+    return mix(a, b, np.asarray(amount, np.float32)[..., None])
 
 
 def smooth_min(a: Array, b: Array | float, softness: float) -> Array:

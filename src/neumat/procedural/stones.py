@@ -1,4 +1,4 @@
-"""Stones packed on a torus: places first (big to small, touching), then rounded cells around them."""
+"""Stones packed on a torus: places first, then rounded cells around them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Packing:
 
     Attributes:
         centers: (N, 2) float64, x and y in texture widths.
-        radii: (N,) float64, in texture widths, falling.
+        radii: (N,) float64, in texture widths.
     """
 
     centers: Floats
@@ -49,33 +49,52 @@ def _torus(difference: Floats) -> Floats:
     return wrapped
 
 
-def pack(radii: Floats, seed: int, *, closeness: float = 0.85, tries: int = 400) -> Packing:
-    """Place discs from the largest to the smallest, each beside what is there already.
+def pack(sizes: Floats, density: float, seed: int, *, rounds: int = 80) -> Packing:
+    """Discs that cover about `density` of the torus, placed by chance and pushed apart until they hardly overlap.
 
     Args:
-        radii: (N,) wanted radii in texture widths; those that find no place are left out.
+        sizes: (N,) radii in texture widths, taken in turn until the density is reached.
+        density: sum of the areas; 0.85 packs densely, beyond 0.9 they overlap.
         seed: which packing.
+        rounds: how often all discs push each other.
+    """
+    taken = int(np.searchsorted(np.cumsum(np.pi * sizes**2), density)) + 1
+    radii = np.sort(sizes[:taken])[::-1]
+    centers = np.random.default_rng(seed).random((len(radii), 2))
+    wanted = radii[:, None] + radii[None, :]
+    # The larger of two moves less.
+    share = radii[None, :] / wanted
+    for turn in range(rounds):
+        away = _torus(centers[:, None] - centers[None, :])
+        apart = np.linalg.norm(away, axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        overlap = np.maximum(wanted - apart, 0)
+        push = (away / np.maximum(apart, 1e-9)[..., None]) * (overlap * share)[..., None]
+        centers = (centers + push.sum(axis=1) * (0.6 if turn < rounds // 2 else 0.35)) % 1.0
+    return Packing(centers, radii)
+
+
+def fill(packing: Packing, sizes: Floats, seed: int, *, closeness: float = 0.85, tries: int = 200) -> Packing:
+    """Put smaller discs into the gaps of a packing, from the largest to the smallest.
+
+    Args:
+        packing: what is there.
+        sizes: (N,) wanted radii in texture widths; those that find no place are left out.
+        seed: which places.
         closeness: two discs may come as near as this share of the sum of their radii.
         tries: places tried for each disc; the one nearest to its neighbours wins.
     """
     rng = np.random.default_rng(seed)
-    centers = np.zeros((len(radii), 2))
-    kept = np.zeros(len(radii))
-    count = 0
-    for radius in np.sort(radii)[::-1]:
+    centers, radii = list(packing.centers), list(packing.radii)
+    for radius in np.sort(sizes)[::-1]:
         candidates = rng.random((tries, 2))
-        if count:
-            apart = np.linalg.norm(_torus(candidates[:, None] - centers[None, :count]), axis=-1)
-            clearance = (apart / (radius + kept[None, :count])).min(axis=1)
-            free = clearance >= closeness
-            if not free.any():
-                continue
-            best = int(np.where(free, clearance, np.inf).argmin())
-        else:
-            best = 0
-        centers[count], kept[count] = candidates[best], radius
-        count += 1
-    return Packing(centers[:count], kept[:count])
+        apart = np.linalg.norm(_torus(candidates[:, None] - np.array(centers)[None]), axis=-1)
+        clearance = (apart / (radius + np.array(radii)[None])).min(axis=1)
+        free = clearance >= closeness
+        if free.any():
+            centers.append(candidates[int(np.where(free, clearance, np.inf).argmin())])
+            radii.append(float(radius))
+    return Packing(np.array(centers), np.array(radii))
 
 
 def stones(grid: Grid, packing: Packing, seed: int, *, stretch: float = 0.25, roundness: float = 0.5) -> Stones:

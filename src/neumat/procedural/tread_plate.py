@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from neumat.procedural.family import Family, Inputs, Palette, Parameter, Surface
 from neumat.procedural.noise import Grid, fbm, gradient_noise, presence, sub_seed, worley
-from neumat.procedural.shaping import blur, mix, mix_color, smoothstep
+from neumat.procedural.shaping import blur, mix, mix_color, smooth_max, smoothstep
 
 Array = npt.NDArray[np.float32]
 
@@ -35,9 +35,10 @@ PALETTES = (
 
 
 def bars(grid: Grid, across: int, half_length: float, half_width: float) -> tuple[Array, Array]:
-    """Distance inside the outline of the nearest bar (negative outside), and its index across² as float.
+    """Distance inside the outline of the nearest bar (negative outside), and the place along it.
 
-    A bar is the lens between two circular arcs. Bars lie on a square lattice, turned by ±45° in alternation.
+    A bar is the lens between two circular arcs, with a rounded ridge and tips. Bars lie on a square lattice, turned
+    by ±45° in alternation.
 
     Returns:
         The distance (R, R) float32 in pitches; the distance along the bar (R, R) float32 from −1 to 1 at its tips.
@@ -55,7 +56,8 @@ def bars(grid: Grid, across: int, half_length: float, half_width: float) -> tupl
             sign = np.float32(1) - 2 * (np.abs(cx + cy) % 2)
             dx, dy = px - cx, py - cy
             q, r = (dx + sign * dy) * root, (dy - sign * dx) * root
-            distance = np.float32(radius) - np.hypot(np.abs(r) + offset, q)
+            one, other = np.hypot(r + offset, q), np.hypot(r - offset, q)
+            distance = np.float32(radius) - smooth_max(one, other, half_width * 0.5)
             better = distance > inside
             inside = np.where(better, distance, inside)
             along = np.where(better, q / np.float32(half_length), along)
@@ -78,7 +80,7 @@ def scratches(grid: Grid, count: int, width: float, seed: int) -> Array:
         x, y, angle = rng.random(), rng.random(), rng.normal(0.3, 0.5)
         if rng.random() < 0.25:
             angle = rng.uniform(0, np.pi)
-        length, strength = 0.04 + 0.3 * rng.random() ** 3, rng.uniform(0.25, 1)
+        length, strength = 0.03 + 0.34 * rng.random() ** 4, 0.4 + 0.6 * rng.random() ** 2
         thick = width * rng.uniform(0.5, 1.5)
         drawn = max(thick, 0.7 / size)
         bend = rng.normal(0, 0.5)
@@ -128,26 +130,27 @@ def build(p: Inputs) -> Surface:
     brushed = brushed + 0.8 * gradient_noise(grid.x, grid.y + 0.003 * mill, (11, 120), p.part("brushed b"))
     brushed = brushed * np.float32(presence(grid.resolution, 170))
     dents = _dents(grid, round(14 * p["dents"]), p.part("dents"))
-    lines = scratches(grid, round(170 * p["scratches"]), 0.0009, p.part("scratches"))
+    lines = scratches(grid, round(260 * p["scratches"]), 0.0010, p.part("scratches"))
 
     # Metal.
     body = p.palette.linear_body()
     clouds = fbm(grid, 5, p.part("clouds"), octaves=6, gain=0.6)
     metal = mix_color(body[0], body[1], np.clip(0.5 + 0.8 * clouds + 0.15 * brushed, 0, 1))
     metal = metal * np.exp(0.06 * brushed + 0.05 * mill)[..., None]
-    rough = 0.36 + 0.07 * brushed + 0.10 * clouds + 0.05 * mill
+    rough = 0.40 + 0.07 * brushed + 0.10 * clouds + 0.05 * mill
     top = smoothstep(0.72, 0.98, bar)
     polish = np.clip(top * (0.75 + 0.5 * clouds), 0, 1) * np.float32(p["wear"])
     rough = mix(rough, 0.19 + 0.05 * brushed + 0.03 * mill, polish)
     metal = metal * (1 + 0.18 * polish)[..., None]
-    rough = rough - 0.10 * lines * (1 - polish) + 0.12 * lines * polish
-    metal = metal * (1 + 0.15 * lines)[..., None]
+    rough = rough - 0.13 * lines * (1 - polish) + 0.14 * lines * polish
+    metal = metal * (1 + 0.45 * lines)[..., None]
 
     # Grime gathers where boots don't reach: at the foot of the bars and in dents.
     foot = np.exp(-(((inside + 0.05) / 0.07) ** 2)) * (1 - top)
-    spread = smoothstep(-0.35, 0.55, clouds + 0.25 * mill)
-    dirt = np.clip((0.85 * foot + 0.5 * (1 - top) * spread + 0.4 * dents) * (0.4 + spread), 0, 1)
-    dirt = dirt * np.float32(p["grime"]) * (1 - 0.5 * lines)
+    spread = smoothstep(-0.6, 1.1, clouds + 0.45 * mill)
+    dirt = (1.25 * foot + 0.5 * (1 - top) * spread + 0.3 * dents) * (0.35 + spread) * np.exp(0.5 * mill)
+    dirt = 1 - np.exp(-np.maximum(dirt, 0))
+    dirt = dirt * np.float32(p["grime"] ** 0.6) * (1 - 0.6 * lines)
     soil = np.array([0.030, 0.024, 0.018], np.float32) * np.exp(0.4 * mill)[..., None]
     color = mix_color(metal, soil, dirt * 0.85)
     rough = mix(rough, 0.72 + 0.08 * mill, dirt)
@@ -178,7 +181,7 @@ def build(p: Inputs) -> Surface:
 
     # Relief in units of the scale: the bars take most of it.
     height = 0.2 + 0.68 * bar + 0.025 * buckling - 0.13 * dents * (1 - 0.5 * bar)
-    height = height + 0.0022 * brushed * (1 - eaten) + 0.004 * mill - 0.012 * lines * (1 - eaten)
+    height = height + 0.0022 * brushed * (1 - eaten) + 0.004 * mill - 0.022 * lines * (1 - eaten)
     pitted = eaten * (0.022 + 0.030 * blisters + 0.02 * (shade - 0.5) - 0.030 * core)
     height = height + pitted
     soft = blur(height.astype(np.float32), 0.0012)
