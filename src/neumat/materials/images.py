@@ -176,13 +176,16 @@ def _image(path: Path, stored: npt.NDArray[Any], bits: int, channels: tuple[str,
     raise InputError(f"{path}: stores {stored.dtype} samples; save it with 8 or 16 bits, half or float")
 
 
+_TYPES = {"uint8": "uint8", "uint16": "uint16", "float16": "half", "float32": "float"}
+
+
 def _write(path: str | Path, pixels: npt.NDArray[Any], attributes: dict[str, str | int], what: str) -> None:
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or pixels.size == 0:
         raise OutputError(f"{path}: a picture needs (H, W) or (H, W, 1 to 4) pixels, got {pixels.shape}")
     height, width, channels = pixels.shape
-    spec = oiio.ImageSpec(width, height, channels, str(pixels.dtype).replace("float16", "half"))
+    spec = oiio.ImageSpec(width, height, channels, _TYPES[pixels.dtype.name])
     for name, value in attributes.items():
         spec.attribute(name, value)
     with replacing(path) as temporary:
