@@ -5,7 +5,6 @@ Specification: ``docs/extension/NEUMAT_materials_neural.md``; JSON schema: besid
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -18,9 +17,13 @@ from neumat.exporters.gltf_container import GltfFile
 from neumat.exporters.gltf_document import GltfDocument
 
 from neumat.errors import InputError, VersionError
+from neumat.materials.neumat_file import decoder_hash
 from neumat.materials.neural import (
     LATENT_CHANNELS,
     LATENTS,
+    MAX_LATENT_SIDE,
+    MAX_LAYER_WIDTH,
+    MAX_TEXTURE_SIDE,
     NETWORKS,
     ExplicitMaps,
     Layer,
@@ -32,9 +35,6 @@ from neumat.names import safe_name
 
 NAME = "NEUMAT_materials_neural"
 VERSION = 1
-#: Largest width of a layer, and side of a latent texture, that is read.
-MAX_WIDTH = 4096
-MAX_SIDE = 16384
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Doubles = npt.NDArray[np.float64]
@@ -63,20 +63,6 @@ def schema() -> dict[str, Any]:
     text = (resources.files("neumat.exporters") / f"{NAME}.schema.json").read_text(encoding="utf-8")
     parsed: dict[str, Any] = json.loads(text)
     return parsed
-
-
-def weights_sha256(networks: dict[str, Network]) -> str:
-    """Return the identity of a decoder: SHA-256 over its weights, in hexadecimal.
-
-    Networks in order of their names; of each layer the weights (out, in) row-major, then the biases, as
-    little-endian float32. Materials with one digest share one decoder, which a client uploads once.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(networks):
-        for layer in networks[name].layers:
-            digest.update(layer.weight.astype("<f4").tobytes())
-            digest.update(layer.bias.astype("<f4").tobytes())
-    return digest.hexdigest()
 
 
 def reference_evaluations(material: NeuralMaterial, count: int, *, seed: int = 0) -> Evaluations:
@@ -170,7 +156,7 @@ def write_extension(document: GltfDocument, material: NeuralMaterial, *, evaluat
         for name in LATENTS[material.form]
     ]
     entry["networks"] = [_write_network(document, name, material.networks[name]) for name in NETWORKS[material.form]]
-    entry["weightsSha256"] = weights_sha256(material.networks)
+    entry["weightsSha256"] = decoder_hash(material)
     golden = reference_evaluations(material, evaluations)
     entry["evaluations"] = [
         {"uv": uv.tolist(), "footprint": float(size), "wo": wo.tolist(), "wi": wi.tolist(), "rgb": rgb.tolist()}
@@ -222,16 +208,15 @@ def read_extension(
     low, high = file.numbers(entry.get("heightRange"), "heightRange", 2)
     maps = _read_explicit(file, entry, explicit)
     latents, networks = _read_latents(file, entry), _read_networks(file, entry)
-    if file.text(entry.get("weightsSha256"), "weightsSha256") != weights_sha256(networks):
-        raise file.fault("its weights do not have the SHA-256 that the file states: it is damaged or was edited")
+    stated = file.text(entry.get("weightsSha256"), "weightsSha256")
     try:
-        return NeuralMaterial(
+        material = NeuralMaterial(
             name=name if _NAME.fullmatch(name) else safe_name(name),
             form=form,  # type: ignore[arg-type]  # one of NETWORKS, checked above
             explicit=maps,
             latents=latents,
             networks=networks,
-            resolution=file.integer(entry.get("resolution"), "resolution", least=1, most=MAX_SIDE),
+            resolution=file.integer(entry.get("resolution"), "resolution", least=1, most=MAX_TEXTURE_SIDE),
             height_scale=file.number(entry.get("heightScale"), "heightScale"),
             height_range=(low, high),
             march_steps=file.integer(entry.get("marchSteps"), "marchSteps"),
@@ -245,6 +230,9 @@ def read_extension(
         )
     except InputError as error:
         raise error if str(error).startswith(str(file.path)) else file.fault(str(error)) from error
+    if decoder_hash(material) != stated:
+        raise file.fault("its weights do not have the SHA-256 that the file states: it is damaged or was edited")
+    return material
 
 
 def _read_explicit(
@@ -253,8 +241,8 @@ def _read_explicit(
     if "explicit" not in entry:
         return None
     described = file.mapping(entry["explicit"], "explicit")
-    width = file.integer(described.get("width"), "width of explicit", least=1, most=MAX_SIDE)
-    height = file.integer(described.get("height"), "height of explicit", least=1, most=MAX_SIDE)
+    width = file.integer(described.get("width"), "width of explicit", least=1, most=MAX_TEXTURE_SIDE)
+    height = file.integer(described.get("height"), "height of explicit", least=1, most=MAX_TEXTURE_SIDE)
     if textures is None:
         raise file.fault("its PBR textures, which the neural material builds upon, are missing")
     for texture in textures:
@@ -265,13 +253,9 @@ def _read_explicit(
             )
     view = file.mapping(described.get("heightMap"), "heightMap").get("bufferView")
     base_color, orm, normal = textures
-    return ExplicitMaps(
-        base_color=base_color,
-        orm=orm,
-        normal=normal,
-        height=file.array(view, "uint16", (height, width), "the height map"),
-        has_occlusion=file.flag(described.get("hasOcclusion"), "hasOcclusion"),
-    )
+    codes = file.array(view, "uint16", (height, width), "the height map")
+    has_occlusion = file.flag(described.get("hasOcclusion"), "hasOcclusion")
+    return ExplicitMaps(base_color, orm, normal, codes, has_occlusion)
 
 
 def _read_latents(file: GltfFile, entry: dict[str, Any]) -> dict[str, npt.NDArray[np.float16]]:
@@ -279,8 +263,8 @@ def _read_latents(file: GltfFile, entry: dict[str, Any]) -> dict[str, npt.NDArra
     for described in file.mappings(entry.get("latents"), "latents"):
         name = file.text(described.get("name"), "name of a latent texture")[:40]
         label = f"latent {name!r}"
-        width = file.integer(described.get("width"), f"width of {label}", least=1, most=MAX_SIDE)
-        height = file.integer(described.get("height"), f"height of {label}", least=1, most=MAX_SIDE)
+        width = file.integer(described.get("width"), f"width of {label}", least=1, most=MAX_LATENT_SIDE)
+        height = file.integer(described.get("height"), f"height of {label}", least=1, most=MAX_LATENT_SIDE)
         channels = file.integer(described.get("channels"), f"channels of {label}", least=1, most=1024)
         found[name] = file.array(described.get("bufferView"), "float16", (height, width, channels), label)
     return found
@@ -293,8 +277,8 @@ def _read_networks(file: GltfFile, entry: dict[str, Any]) -> dict[str, Network]:
         layers = []
         for layer in file.mappings(described.get("layers"), f"layers of network {name!r}"):
             label = f"a layer of network {name!r}"
-            inputs = file.integer(layer.get("inputs"), f"inputs of {label}", least=1, most=MAX_WIDTH)
-            outputs = file.integer(layer.get("outputs"), f"outputs of {label}", least=1, most=MAX_WIDTH)
+            inputs = file.integer(layer.get("inputs"), f"inputs of {label}", least=1, most=MAX_LAYER_WIDTH)
+            outputs = file.integer(layer.get("outputs"), f"outputs of {label}", least=1, most=MAX_LAYER_WIDTH)
             packed = file.array(layer.get("bufferView"), "float32", ((inputs + 1) * outputs,), label)
             split = inputs * outputs
             layers.append(Layer(packed[:split].reshape(outputs, inputs), packed[split:]))

@@ -19,6 +19,7 @@ from neumat.materials.neural import NeuralMaterial
 from neumat.materials.pbr import Finding, PbrMaterial
 from neumat.materials.resize import resize
 from neumat.names import safe_name
+from neumat.scene.part import printable
 
 _REPEAT = 10497
 
@@ -84,7 +85,7 @@ def _choose(file: GltfFile, wanted: str | None) -> dict[str, Any]:
     else:
         candidates = _named(file, wanted)
     if len(candidates) != 1:
-        names = ", ".join(_name(file, materials[index])[:40] for index in candidates[:12])
+        names = ", ".join(printable(_name(file, materials[index]), 40) for index in candidates[:12])
         what = f"{wanted[:40]!r} has" if wanted is not None else "has"
         raise file.fault(f"{what} {len(candidates)} materials ({names}); name one of them")
     return materials[candidates[0]]
@@ -105,8 +106,8 @@ def _named(file: GltfFile, wanted: str) -> list[int]:
             if "material" in item:
                 used.add(file.integer(item["material"], "material of a primitive", most=len(materials) - 1))
     if not used:
-        names = sorted({str(thing["name"])[:40] for key in ("nodes", "meshes", "materials") for thing in file.items(key)
-                        if thing.get("name")})  # fmt: skip
+        things = [thing for key in ("nodes", "meshes", "materials") for thing in file.items(key)]
+        names = sorted({printable(str(thing["name"]), 40) for thing in things if thing.get("name")})
         raise file.fault(
             f"has no material under the name {wanted[:40]!r}; its names: {', '.join(names[:12]) or 'none'}"
         )
@@ -233,10 +234,13 @@ def _omissions(file: GltfFile, material: dict[str, Any]) -> list[Finding]:
     found = [Finding("height", "0.5 throughout, scale 0", "glTF has no height maps", assumed=True)]
     if material.get("alphaMode", "OPAQUE") != "OPAQUE":
         found.append(Finding("alpha", "left out", "the material is taken as opaque", assumed=True))
-    if material.get("emissiveTexture") is not None or any(material.get("emissiveFactor") or ()):
+    if material.get("emissiveTexture") is not None or material.get("emissiveFactor", [0, 0, 0]) not in (
+        [0, 0, 0],
+        None,
+    ):
         found.append(Finding("emission", "left out", "neural materials reflect only", assumed=True))
     found += [
-        Finding("extension", name[:60], "not read: the metallic-roughness channels are", assumed=True)
+        Finding("extension", printable(name, 60), "not read: the metallic-roughness channels are", assumed=True)
         for name in sorted(file.extensions(material, "the material"))
     ]
     return found

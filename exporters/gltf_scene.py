@@ -58,7 +58,7 @@ def keep_scene(document: GltfDocument, file: GltfFile, material: int) -> None:
             document.use_extension(name)
             document.gltf.extensionsRequired.append(name)
         elif not name.startswith(_DROPPED):
-            raise file.fault(f"requires the extension {name[:60]}, which is not supported; export it without")
+            raise file.fault(f"requires the extension {name[:60]!r}, which is not supported; export it without")
     copier = PrimitiveCopier(document, file, material)
     meshes = file.items("meshes")
     if not meshes:
