@@ -49,7 +49,8 @@ def export_gltf(
             without PBR channels gets a flat colour, the average of its evaluations, as what other viewers show.
         path: ends in ``.glb``.
         mesh: a file (GLB, glTF, OBJ, PLY, STL), ``sphere`` (when None), ``plane``, or a mesh in memory.
-        repeats: how often the texture repeats per unit of the mesh's UVs (KHR_texture_transform's scale).
+        repeats: how often the texture repeats per unit of the mesh's UVs (KHR_texture_transform's scale). In v a
+            tileable texture repeats W/H times as often, so that its texels stay square.
         tile_size: width of one tile on the mesh in metres; sets `repeats` by the mesh's average texel density.
         evaluations: how many reference evaluations a neural material carries for checking other implementations.
         progress: called with the stage and its share done.
@@ -127,10 +128,13 @@ def _textured(document: GltfDocument, name: str, maps: ExplicitMaps, tileable: b
     document.gltf.samplers.append(
         pygltflib.Sampler(magFilter=pygltflib.LINEAR, minFilter=pygltflib.LINEAR_MIPMAP_LINEAR, wrapS=wrap, wrapT=wrap)
     )
+    height, width = maps.height.shape
+    # What does not tile was made for the UVs of its mesh, which hold the whole image.
+    scale = [repeats, repeats * width / height if tileable else repeats]
     extensions: dict[str, Any] = {}
-    if repeats != 1.0:
+    if scale != [1.0, 1.0]:
         document.use_extension(TRANSFORM)
-        extensions = {TRANSFORM: {"scale": [repeats, repeats]}}
+        extensions = {TRANSFORM: {"scale": scale}}
 
     def texture(label: str, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
         return document.add_png(encode_png(pixels), f"{name}_{label}", 0)

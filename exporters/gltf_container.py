@@ -28,6 +28,8 @@ BIN_CHUNK = 0x004E4942
 #: Largest file that is opened, in bytes.
 MAX_FILE_BYTES = 2 << 30
 MAX_JSON_BYTES = 64 << 20
+#: Most elements of an accessor without a buffer view, which stands for zeros.
+MAX_ZEROS = 5_000_000
 
 COMPONENTS: dict[int, np.dtype[Any]] = {
     5120: np.dtype("<i1"), 5121: np.dtype("<u1"), 5122: np.dtype("<i2"), 5123: np.dtype("<u2"),
@@ -157,22 +159,45 @@ class GltfFile:
         code = self.integer(entry.get("componentType"), f"componentType of {label}")
         if code not in COMPONENTS:
             raise self.fault(f"{label} has component type {code}, which glTF does not know")
-        if "sparse" in entry or "bufferView" not in entry:
-            raise self.fault(f"{label} is sparse, which is not supported here; export the mesh without it")
         dtype, width = COMPONENTS[code], TYPES[kind]
-        count = self.integer(entry.get("count"), f"count of {label}", least=1)
-        offset = self.integer(entry.get("byteOffset", 0), f"byteOffset of {label}")
-        data = self.view(entry["bufferView"])
-        view = self.item("bufferViews", entry["bufferView"])
-        size = dtype.itemsize * width
-        stride = self.integer(view.get("byteStride", size), f"byteStride of {label}", least=1, most=1 << 16)
-        if stride < size or offset + stride * (count - 1) + size > len(data):
-            raise self.fault(f"{label} reads past the end of its buffer view")
-        strided = np.ndarray((count, width), dtype, data, offset, (stride, dtype.itemsize))
+        # Where no buffer view backs the count, nothing else bounds what is allocated.
+        most = MAX_FILE_BYTES if "bufferView" in entry else MAX_ZEROS
+        count = self.integer(entry.get("count"), f"count of {label}", least=1, most=most)
+        if "bufferView" in entry:
+            values = self._strided(entry, entry["bufferView"], dtype, (count, width), label).copy()
+        else:
+            values = np.zeros((count, width), dtype)
+        if "sparse" in entry:
+            self._substitute(values, self.mapping(entry["sparse"], f"sparse of {label}"), label)
         normalized = self.flag(entry.get("normalized", False), f"normalized of {label}")
         if normalized and code != 5126 and not raw:
-            return np.maximum(strided.astype(np.float32) / np.iinfo(dtype).max, -1.0).astype(np.float32)
-        return strided.copy()
+            return np.maximum(values.astype(np.float32) / np.iinfo(dtype).max, -1.0).astype(np.float32)
+        return values
+
+    def _strided(
+        self, owner: dict[str, Any], view: object, dtype: np.dtype[Any], shape: tuple[int, int], label: str
+    ) -> npt.NDArray[Any]:
+        count, width = shape
+        offset = self.integer(owner.get("byteOffset", 0), f"byteOffset of {label}")
+        data = self.view(view)
+        size = dtype.itemsize * width
+        stride = self.item("bufferViews", view).get("byteStride", size)
+        stride = self.integer(stride, f"byteStride of {label}", least=1, most=1 << 16)
+        if stride < size or offset + stride * (count - 1) + size > len(data):
+            raise self.fault(f"{label} reads past the end of its buffer view")
+        return np.ndarray(shape, dtype, data, offset, (stride, dtype.itemsize))
+
+    def _substitute(self, values: npt.NDArray[Any], sparse: dict[str, Any], label: str) -> None:
+        label = f"sparse {label}"
+        where, what = (self.mapping(sparse.get(name), f"{name} of {label}") for name in ("indices", "values"))
+        count = self.integer(sparse.get("count"), f"count of {label}", least=1, most=len(values))
+        code = self.integer(where.get("componentType"), f"componentType of {label}")
+        if code not in (5121, 5123, 5125):
+            raise self.fault(f"{label} has indices of component type {code}")
+        rows = self._strided(where, where.get("bufferView"), COMPONENTS[code], (count, 1), label)[:, 0]
+        if int(rows.max()) >= len(values):
+            raise self.fault(f"{label} has an index past its {len(values)} elements")
+        values[rows] = self._strided(what, what.get("bufferView"), values.dtype, (count, values.shape[1]), label)
 
     def image(self, index: object) -> bytes:
         """Return the encoded bytes of an image."""

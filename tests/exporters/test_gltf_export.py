@@ -23,6 +23,7 @@ from neumat.materials.synthetic import small_material, small_pbr
 from neumat.scene.mesh import read_mesh
 
 SIZE = (8, 16)
+SQUARE = (8, 8)
 
 
 def png_codes(data: bytes) -> np.ndarray:
@@ -52,7 +53,7 @@ def texture_bytes(file: GltfFile, info: dict[str, Any]) -> bytes:
 
 
 def test_textures_are_the_codes_of_the_maps(tmp_path: Path) -> None:
-    pbr = small_pbr(seed=1, size=SIZE)
+    pbr = replace(small_pbr(seed=1, size=SIZE), tileable=False)
     maps = encode(pbr)
     file = open_gltf(export_gltf(pbr, tmp_path / "a.glb", mesh="plane"))
     (material,) = file.items("materials")
@@ -100,20 +101,34 @@ def test_sampler_wraps_what_tiles(tmp_path: Path, tileable: bool, wrap: int) -> 
     assert (sampler["magFilter"], sampler["minFilter"]) == (9729, 9987)
 
 
-def test_repeats_become_a_texture_transform_on_every_texture(tmp_path: Path) -> None:
-    pbr = replace(small_pbr(seed=1, size=SIZE), occlusion=np.ones(SIZE, np.float32))
-    file = open_gltf(export_gltf(pbr, tmp_path / "a.glb", mesh="plane", repeats=2.5))
+@pytest.mark.parametrize(
+    ("size", "tileable", "repeats", "scale"),
+    [((8, 8), True, 2.5, [2.5, 2.5]), ((8, 16), True, 2.5, [2.5, 5.0]), ((8, 16), False, 2.5, [2.5, 2.5]),
+     ((8, 16), True, 1.0, [1.0, 2.0])],
+)  # fmt: skip
+def test_repeats_become_a_texture_transform_on_every_texture(
+    tmp_path: Path, size: tuple[int, int], tileable: bool, repeats: float, scale: list[float]
+) -> None:
+    pbr = replace(small_pbr(seed=1, size=size), occlusion=np.ones(size, np.float32), tileable=tileable)
+    file = open_gltf(export_gltf(pbr, tmp_path / "a.glb", mesh="plane", repeats=repeats))
     assert file.document["extensionsUsed"] == ["KHR_texture_transform"]
     assert "extensionsRequired" not in file.document
     (material,) = file.items("materials")
     infos = [*material["pbrMetallicRoughness"].values(), material["normalTexture"], material["occlusionTexture"]]
     scales = [i["extensions"]["KHR_texture_transform"]["scale"] for i in infos if isinstance(i, dict)]
-    assert scales == [[2.5, 2.5]] * 4
+    assert scales == [scale] * 4
+
+
+@pytest.mark.parametrize(("size", "tileable"), [((8, 8), True), ((8, 16), False)])
+def test_one_repeat_declares_no_transform(tmp_path: Path, size: tuple[int, int], tileable: bool) -> None:
+    pbr = replace(small_pbr(seed=1, size=size), tileable=tileable)
+    file = open_gltf(export_gltf(pbr, tmp_path / "a.glb", mesh="plane"))
+    assert "extensionsUsed" not in file.document
 
 
 def test_tile_size_sets_the_repeats(tmp_path: Path) -> None:
     # The built-in plane is 1 m wide and has one UV unit across.
-    file = open_gltf(export_gltf(small_pbr(seed=1, size=SIZE), tmp_path / "a.glb", mesh="plane", tile_size=0.25))
+    file = open_gltf(export_gltf(small_pbr(seed=1, size=(8, 8)), tmp_path / "a.glb", mesh="plane", tile_size=0.25))
     transform = file.items("materials")[0]["normalTexture"]["extensions"]["KHR_texture_transform"]
     assert transform["scale"] == pytest.approx([4.0, 4.0])
 
@@ -151,7 +166,7 @@ def test_pygltflib_loads_what_was_written(tmp_path: Path) -> None:
 
 
 def test_neural_extension_is_used_and_never_required(tmp_path: Path) -> None:
-    document = open_gltf(export_gltf(small_material("neumip", seed=1, size=SIZE), tmp_path / "a.glb")).document
+    document = open_gltf(export_gltf(small_material("neumip", seed=1, size=SQUARE), tmp_path / "a.glb")).document
     assert document["extensionsUsed"] == ["NEUMAT_materials_neural"]
     assert "extensionsRequired" not in document
 
@@ -231,7 +246,7 @@ def source_scene(path: Path, *, normals: bool = True, uvs: bool = True, mirrored
 
 def test_a_kept_scene_keeps_hierarchy_and_attributes(tmp_path: Path) -> None:
     source = open_gltf(source_scene(tmp_path / "in.glb"))
-    kept = open_gltf(export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "out.glb", mesh=tmp_path / "in.glb"))
+    kept = open_gltf(export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "out.glb", mesh=tmp_path / "in.glb"))
     assert [node["name"] for node in kept.items("nodes")] == ["Root", "Leaf"]
     assert kept.items("nodes")[0]["children"] == [1]
     assert kept.items("nodes")[0]["rotation"] == [0.0, 1.0, 0.0, 0.0]
@@ -257,7 +272,7 @@ def test_a_kept_scene_keeps_hierarchy_and_attributes(tmp_path: Path) -> None:
 
 def test_normals_and_tangents_are_added_where_they_lack(tmp_path: Path) -> None:
     source_scene(tmp_path / "in.glb", normals=False, mirrored=True)
-    kept = open_gltf(export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "out.glb", mesh=tmp_path / "in.glb"))
+    kept = open_gltf(export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "out.glb", mesh=tmp_path / "in.glb"))
     attributes = kept.items("meshes")[0]["primitives"][0]["attributes"]
     assert np.allclose(kept.accessor(attributes["NORMAL"], ("VEC3",)), [0, 0, 1])
     assert np.allclose(kept.accessor(attributes["TANGENT"], ("VEC4",)), [-1, 0, 0, -1], atol=1e-6)
@@ -266,13 +281,13 @@ def test_normals_and_tangents_are_added_where_they_lack(tmp_path: Path) -> None:
 def test_a_mesh_without_uvs_is_refused(tmp_path: Path) -> None:
     source_scene(tmp_path / "in.glb", uvs=False)
     with pytest.raises(InputError, match=r"in\.glb.*TEXCOORD_0"):
-        export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "out.glb", mesh=tmp_path / "in.glb")
+        export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "out.glb", mesh=tmp_path / "in.glb")
 
 
 def test_exporting_onto_an_export_replaces_its_material(tmp_path: Path) -> None:
-    first = export_gltf(small_material("hybrid", seed=1, size=SIZE), tmp_path / "a.glb", mesh="plane")
-    second = export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "b.glb", mesh=first)
-    direct = export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "c.glb", mesh="plane")
+    first = export_gltf(small_material("hybrid", seed=1, size=SQUARE), tmp_path / "a.glb", mesh="plane")
+    second = export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "b.glb", mesh=first)
+    direct = export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "c.glb", mesh="plane")
     assert second.stat().st_size == direct.stat().st_size, "nothing of the old material is left"
     assert second.read_bytes() == direct.read_bytes()
 
@@ -286,7 +301,7 @@ def test_compressed_meshes_are_refused(tmp_path: Path) -> None:
     file.document["buffers"][0]["uri"] = "in.bin"
     (tmp_path / "in.gltf").write_text(json.dumps(file.document))
     with pytest.raises(InputError, match="KHR_draco_mesh_compression"):
-        export_gltf(small_pbr(seed=2, size=SIZE), tmp_path / "out.glb", mesh=tmp_path / "in.gltf")
+        export_gltf(small_pbr(seed=2, size=SQUARE), tmp_path / "out.glb", mesh=tmp_path / "in.gltf")
 
 
 def test_a_gltf_with_a_separate_buffer_is_kept_too(tmp_path: Path) -> None:
@@ -295,7 +310,7 @@ def test_a_gltf_with_a_separate_buffer_is_kept_too(tmp_path: Path) -> None:
     (tmp_path / "in.bin").write_bytes(file.binary)
     file.document["buffers"][0]["uri"] = "in.bin"
     (tmp_path / "in.gltf").write_text(json.dumps(file.document))
-    pbr = small_pbr(seed=2, size=SIZE)
+    pbr = small_pbr(seed=2, size=SQUARE)
     from_glb = export_gltf(pbr, tmp_path / "a.glb", mesh=tmp_path / "in.glb")
     from_gltf = export_gltf(pbr, tmp_path / "b.glb", mesh=tmp_path / "in.gltf")
     assert from_glb.read_bytes() == from_gltf.read_bytes()
