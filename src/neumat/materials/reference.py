@@ -327,4 +327,4 @@ class Reference:
 
 
 def _secant(z0: Array, c0: Array, z1: Array, c1: Array) -> Array:
-    return np.asarray(z0 + (z1 - z0) * c0 / np.maximum(c0 - c1, CLEARANCE_MINIMUM))
+    return np.asarray(z0 + (z1 - z0) * np.maximum(c0, 0.0) / np.maximum(c0 - c1, CLEARANCE_MINIMUM))
