@@ -1,6 +1,6 @@
 """Make the example materials anew from the procedural library: the same maps every time.
 
-    python examples/make_materials.py [FOLDER]
+python examples/make_materials.py [FOLDER]
 """
 
 from __future__ import annotations

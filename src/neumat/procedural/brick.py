@@ -19,7 +19,7 @@ PARAMETERS = (
     Parameter("courses", 4, 24, 8, "courses per texture height, even", "how many above each other",
               ("squarish", "elongated")),
     Parameter("bond", 0, 0.5, 0.5, "brick lengths", "shift of every other course", ("stack-bonded", "")),
-    Parameter("joint", 0.008, 0.04, 0.021, "texture widths", "width of the mortar joints",
+    Parameter("joint", 0.06, 0.45, 0.17, "shorter sides of a brick", "width of the mortar joints",
               ("thin-jointed", "wide-jointed")),
     Parameter("recess", 0.1, 1, 0.75, "", "depth of the mortar, from flush to deeply raked",
               ("flush-pointed", "deep-jointed")),
@@ -50,6 +50,7 @@ def build(p: Inputs) -> Surface:
     courses = 2 * round(p["courses"] / 2)
     length, tall = 1.0 / across, 1.0 / courses
     count = across * courses
+    joint = p["joint"] * min(length, tall)
     rng = np.random.default_rng(p.part("bricks"))
 
     # Which brick, and where in it. Cells meet in the middle of the joints.
@@ -60,20 +61,20 @@ def build(p: Inputs) -> Surface:
     s = (shifted * across - np.floor(shifted * across) - 0.5) * length
     t = (grid.y * courses - np.floor(grid.y * courses) - 0.5) * tall
 
-    # Each brick is laid by hand: moved, turned and sized a little differently.
-    loose = np.float32(0.14 * p["joint"])
-    move = rng.normal(0, 1, (2, count)).astype(np.float32) * loose
-    turn = rng.normal(0, 0.05, count).astype(np.float32) * np.float32(p["joint"] / length)
-    trim = rng.normal(0, 0.7, (2, count)).astype(np.float32) * loose
+    # Each brick is laid by hand: moved, turned and sized a little differently, and never beyond its own cell.
+    loose = np.float32(0.08 * joint)
+    move = np.clip(rng.normal(0, 1, (2, count)), -1.6, 1.6).astype(np.float32) * loose
+    turn = rng.normal(0, 0.05, count).astype(np.float32) * np.float32(joint / length)
+    trim = np.clip(rng.normal(0, 0.6, (2, count)), -1, 1).astype(np.float32) * loose - np.float32(0.1 * joint)
     s, t = s - move[0][k] - turn[k] * t, t - move[1][k] + turn[k] * s
     rough_edge = fbm(grid, round(5 / length), p.part("edge"), octaves=4, gain=0.55)
-    radius = np.float32(min(0.22 * tall, 0.011))
-    half_s = (length - p["joint"]) / 2 + trim[0][k] - radius
-    half_t = (tall - p["joint"]) / 2 + trim[1][k] - radius
+    radius = np.float32(min(0.2 * min(tall, length), 0.011))
+    half_s = (length - joint) / 2 + trim[0][k] - radius
+    half_t = (tall - joint) / 2 + trim[1][k] - radius
     qs, qt = np.abs(s) - half_s, np.abs(t) - half_t
     outside = np.sqrt(np.maximum(qs, 0) ** 2 + np.maximum(qt, 0) ** 2)
     distance = outside + np.minimum(np.maximum(qs, qt), 0) - radius
-    inside = -distance + np.float32(0.15 * p["joint"]) * rough_edge
+    inside = -distance + np.float32(0.13 * joint) * rough_edge
 
     # Grains of sand, in clay and mortar alike.
     sand = worley(warped(grid, 40, 0.003, p.part("sand warp")), 100, p.part("sand"))
@@ -111,13 +112,14 @@ def build(p: Inputs) -> Surface:
     cut = np.where(worn > -1, cut, 2.0).astype(np.float32)
     chip = smoothstep(0.0, 0.035, top - cut)
     top = smooth_min(top, cut + 0.012 * fine, 0.02)
-    brick = np.where(inside > 0, np.maximum(top, 0), np.maximum(inside * 60, -0.6)).astype(np.float32)
+    # The sides fall steeply, yet over a few texels (a cliff of one texel has no normal), and before the cell ends.
+    brick = np.maximum(top, 0) + np.minimum(inside, 0) * np.float32(2.0 / joint)
 
     # Mortar: raked back, uneven, full of sand, pressed up against the bricks.
     stone = np.sqrt(np.clip(1 - (sand.nearest / 0.55) ** 2, 0, 1)) * (grain_tone > 0.55) * coarse
     lumps = fbm(grid, round(4 / length), p.part("lumps"), octaves=5, gain=0.55)
     depth = np.float32(mix(0.84, 0.12, p["recess"]))
-    trowel = smoothstep(-0.5, 0.0, inside / np.float32(p["joint"]))
+    trowel = smoothstep(-0.5, 0.0, inside / np.float32(joint))
     mortar = depth + 0.05 * lumps + 0.018 * stone + 0.012 * fine + 0.035 * trowel
     height = smooth_max(brick, mortar, 0.06)
     is_brick = smoothstep(-0.01, 0.03, brick - mortar)
@@ -154,7 +156,7 @@ def build(p: Inputs) -> Surface:
     age = float(p["weathering"])
     runs = gradient_noise(grid.x + 0.01 * waves, grid.y, (26, 3), p.part("runs"))
     soot = np.clip(0.30 * (1 - is_brick) + 0.35 * smoothstep(0.1, 0.9, 0.6 * runs + 0.6 * mottle + 0.2 * fine), 0, 1)
-    color = color * (1 - age * soot)[..., None]
+    color = mix_color(color, 0.0, age * soot)
     bloomed = rng.uniform(-0.5, 0.25, count).astype(np.float32)[k]
     bloom = smoothstep(0.1, 0.7, bloomed + 0.9 * fbm(grid, 4, p.part("bloom"), octaves=6, gain=0.65)) * is_brick
     color = mix_color(color, np.array([0.50, 0.47, 0.43], np.float32), bloom * min(1.0, age) * 0.75)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from neumat.procedural.family import Family, Inputs, Palette, Parameter, Surface
 from neumat.procedural.noise import Grid, fbm, presence, sub_seed, warped, worley
-from neumat.procedural.shaping import blur, mix, mix_color, smooth_max, smoothstep
+from neumat.procedural.shaping import blur, mix, mix_color, smooth_max, smooth_min, smoothstep
 from neumat.procedural.stones import Stones, fill, pack, stones
 
 Array = npt.NDArray[np.float32]
@@ -70,7 +70,7 @@ def _stone_height(p: Inputs, laid: Stones, sizes: Array) -> Array:
     shoulder = np.sqrt(np.maximum(1 - (1 - t) ** 2, 0)) * smoothstep(0.0, 0.06, t) ** np.float32(0.5)
     dome = np.float32(mix(0.05, 0.2, p["roundness"])) * (1 - 0.8 * (laid.along**2 + laid.across**2))
     lumps = fbm(p.grid, max(4, round(3 * p["stones_across"])), p.part("lumps"), octaves=3, gain=0.45)
-    top = 0.74 + level[k] + dome + tilts[0][k] * laid.along + tilts[1][k] * laid.across + 0.035 * lumps
+    top = 0.72 + level[k] + dome + tilts[0][k] * laid.along + tilts[1][k] * laid.across + 0.035 * lumps
     below = np.minimum(edge, 0) * 1.5
     result: Array = shoulder * top * tall[k] + below
     return result
@@ -147,7 +147,8 @@ def build(p: Inputs) -> Surface:
     moss = sand + cover * (0.05 + 0.075 * tuft + 0.02 * grains)
 
     faces = stone + 0.013 * fine + 0.010 * (crystals - 0.5) - 0.012 * smoothstep(0.86, 0.97, crystals)
-    height = smooth_max(faces, moss, 0.05)
+    # The tallest tops are worn to one level.
+    height = smooth_min(smooth_max(faces, moss, 0.05), 0.985, 0.08)
     is_stone = smoothstep(-0.012, 0.03, faces - moss)
     is_moss = smoothstep(0.25, 0.6, cover * (0.75 + 0.5 * tuft)) * (1 - is_stone)
 

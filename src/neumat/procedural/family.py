@@ -157,12 +157,14 @@ class Family:
         Args:
             parameters: values by name; those not given take their defaults.
             resolution: texels a side, 8 to 8192.
-            seed: which sample of the family.
+            seed: which sample of the family, at least 0.
 
         Raises:
-            InputError: see `complete`; or the resolution is out of range.
+            InputError: see `complete`; or the resolution or the seed is out of range.
         """
         values = self.complete(parameters)
+        if seed < 0:
+            raise InputError(f"{self.name}: seed {seed} is negative; any whole number from 0 up will do")
         palette = next(known for known in self.palettes if known.name == values["palette"])
         numbers = {name: float(value) for name, value in values.items() if name != "palette"}
         surface = self.build(Inputs(numbers, palette, Grid.of(resolution), seed))

@@ -74,7 +74,7 @@ def pack(sizes: Floats, density: float, seed: int, *, rounds: int = 80) -> Packi
     return Packing(centers, radii)
 
 
-def fill(packing: Packing, sizes: Floats, seed: int, *, closeness: float = 0.85, tries: int = 200) -> Packing:
+def fill(packing: Packing, sizes: Floats, seed: int, *, closeness: float = 0.85, tries: int = 120) -> Packing:
     """Put smaller discs into the gaps of a packing, from the largest to the smallest.
 
     Args:
@@ -104,7 +104,7 @@ def stones(grid: Grid, packing: Packing, seed: int, *, stretch: float = 0.25, ro
     small cell. A smooth minimum over all borders rounds the corners.
 
     Args:
-        grid: positions (R, R); warped ones give irregular outlines.
+        grid: positions (R, R); warped by less than a tenth of a radius, they give irregular outlines.
         packing: the discs.
         seed: orientation and length of each stone.
         stretch: how much longer than wide a stone may be, 0 to 1.
