@@ -53,6 +53,8 @@ TARGETS: dict[str, Target] = {
 #: The release of Slang that the tests ran with; others are used with a note in the manifest.
 PINNED_VERSION = "2026.12"
 DEFAULT_TIMEOUT = 60.0
+#: Every SPIR-V module goes through the validator that Slang brings.
+_ENVIRONMENT = {"SLANG_RUN_SPIRV_VALIDATION": "1"}
 
 
 def _library_path() -> str | None:
@@ -81,6 +83,7 @@ class _Worker:
         process = subprocess.Popen(
             [sys.executable, "-P", str(script), library],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, **_ENVIRONMENT},
         )  # fmt: skip
         worker = cls(process)
         worker.version = str(worker.read(DEFAULT_TIMEOUT)["version"])
@@ -225,10 +228,12 @@ def compile_slang(
         else:
             line += ["-entry", entry, "-stage", stage]
         output = Path(folder) / f"out{kind.suffix}"
-        line += [*arguments, "-o", str(output)]
+        line += arguments
+        # Slang refuses -o for a library of these two, and returns no code for some others without it.
+        if entry is not None or target not in ("hlsl", "glsl"):
+            line += ["-o", str(output)]
         if shutil.which("slangc"):
             return _by_executable(line, output, timeout)
-        # With -o the library writes the file itself and some targets return no code otherwise.
         answer = _pool.ask({"arguments": line, "whole_program": entry is None}, timeout)
         code = base64.b64decode(answer["code"])
         if not code and output.exists():
@@ -240,12 +245,15 @@ def compile_slang(
 
 def _by_executable(line: list[str], output: Path, timeout: float) -> bytes:
     try:
-        result = subprocess.run(["slangc", *line], capture_output=True, text=True, timeout=timeout, check=False)
+        result = subprocess.run(
+            ["slangc", *line], capture_output=True, timeout=timeout, check=False, env={**os.environ, **_ENVIRONMENT}
+        )
     except subprocess.TimeoutExpired as error:
         raise CompilerError(f"slangc gave no answer within {timeout:g} s and was stopped") from error
-    if result.returncode != 0 or not output.exists():
-        raise CompilerError(f"slangc failed: {_first_error(result.stderr + result.stdout)}")
-    return output.read_bytes()
+    code = output.read_bytes() if output.exists() else result.stdout
+    if result.returncode != 0 or not code:
+        raise CompilerError(f"slangc failed: {_first_error((result.stderr + result.stdout).decode(errors='replace'))}")
+    return code
 
 
 def _first_error(text: str) -> str:
