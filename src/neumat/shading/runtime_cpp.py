@@ -174,6 +174,11 @@ class CompiledMaterial:
         )  # fmt: skip
         return out
 
+    def lobe(self, uv: Array, footprint: Array, wo: Array) -> tuple[Array, Array]:
+        """Shading normal (n, 3) and perceptual roughness (n,) of the explicit maps: steers a renderer's sampling."""
+        prepared = self.prepare(uv, footprint, wo, mode="marched" if self.program.shape.form == "hybrid" else "pbr")
+        return prepared[:, 8:11], prepared[:, 7]
+
     def features(self, uv: Array, footprint: Array, wo: Array, wi: Array) -> Array:
         """What the fit of a hybrid needs of each sample.
 

@@ -1,0 +1,113 @@
+"""Fit a material from any source; torch is imported here, when a fit starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neumat.errors import InputError, MissingExtra
+from neumat.materials.neural import Form, NeuralMaterial
+from neumat.materials.pbr import PbrMaterial
+from neumat.names import safe_name
+from neumat.pipelines.load import Reading, load_pbr, with_reading
+from neumat.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from neumat.fitting.samples import Samples
+
+
+def parse_network(text: str) -> tuple[int, ...]:
+    """``32x2`` as (32, 32). Widths are multiples of 4 up to 256, depths 1 to 8.
+
+    Raises:
+        InputError: another text.
+    """
+    match = re.fullmatch(r"(\d{1,3})x(\d)", text)
+    if match is None or int(match[1]) % 4 or not 4 <= int(match[1]) <= 256 or not 1 <= int(match[2]) <= 8:
+        raise InputError(f"network {text!r}: write WIDTHxDEPTH, width a multiple of 4 up to 256, depth 1 to 8: 32x2")
+    return (int(match[1]),) * int(match[2])
+
+
+def network_text(hidden: tuple[int, ...]) -> str:
+    """Hidden widths as ``32x2``, or listed where they differ."""
+    return f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
+
+
+def parse_steps(text: str) -> tuple[int, int]:
+    """``16+12`` as march and light steps.
+
+    Raises:
+        InputError: another text, or numbers outside 1 to 128.
+    """
+    match = re.fullmatch(r"(\d{1,3})\+(\d{1,3})", text)
+    if match is None or not all(1 <= int(part) <= 128 for part in match.groups()):
+        raise InputError(f"steps {text!r}: write MARCH+LIGHT, each 1 to 128, for example 16+12")
+    return int(match[1]), int(match[2])
+
+
+def fit(
+    source: str | Path | PbrMaterial,
+    *,
+    form: Form = "hybrid",
+    network: str | None = None,
+    resolution: int = 256,
+    budget: float | None = None,
+    steps: str = "16+12",
+    seed: int = 0,
+    device: str = "auto",
+    reading: Reading | None = None,
+    progress: Progress = silent,
+) -> NeuralMaterial:
+    """Fit a neural material.
+
+    Args:
+        source: a folder of maps, a ``.glb``, a samples file (``.npz``), a folder of frames (``frames.json``), or maps.
+        form: ``hybrid`` or ``neumip``.
+        network: hidden layers, for example ``32x2``; None for 32x2 (hybrid) or 64x4 (neumip).
+        resolution: pixels across the texture, 8 to 4096.
+        budget: most seconds of training; None for as many steps as the resolution needs.
+        steps: marching steps towards the eye and the light.
+        seed: of everything random.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        reading: how to read a folder of maps.
+        progress: called with "truth" and "fit".
+
+    Raises:
+        InputError: the source or an option cannot be used.
+        MissingExtra: torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtra("the fit", "fit")
+    if form not in ("hybrid", "neumip"):
+        raise InputError(f"form {form!r} is not known; hybrid and neumip are")
+    if not 8 <= resolution <= 4096:
+        raise InputError(f"resolution {resolution}: 8 to 4096 is possible")
+    if budget is not None and not 0.0 < budget <= 86400.0:
+        raise InputError(f"budget {budget:g} s: give seconds above 0")
+    march, light = parse_steps(steps)
+    hidden = parse_network(network) if network else None
+    observed = source if isinstance(source, PbrMaterial) else read_source(source, reading)
+    from neumat.fitting.fit import FitOptions, fit_material
+
+    options = FitOptions(
+        form=form, hidden=hidden, resolution=resolution, budget=budget, march_steps=march, light_steps=light,
+        seed=seed, device=device,
+    )  # fmt: skip
+    name = "" if isinstance(source, PbrMaterial) else safe_name(Path(source).stem)
+    return with_reading(fit_material(observed, options, name=name, progress=progress), reading or Reading())
+
+
+def read_source(source: str | Path, reading: Reading | None) -> PbrMaterial | Samples:
+    """Read what a fit starts from: maps, a samples file or a folder of frames."""
+    path = Path(source)
+    if path.suffix.lower() == ".npz":
+        from neumat.fitting.samples import read_samples
+
+        return read_samples(path)
+    if (path / "frames.json").is_file():
+        from neumat.fitting.frames import read_frames
+
+        return read_frames(path)
+    return load_pbr(path, reading)
