@@ -125,13 +125,12 @@ class _Picture:
         self.raycaster = Raycaster(mesh)
         self.lobe_shader = shader if isinstance(shader, LobeShader) else None
         self.lights = max(samples // spp, 1)
-        self.sampler = LightSampler(
-            probe, self.raycaster, LightPlan.split(self.lights, shiny=self.lobe_shader is not None), spp, seed
-        )
+        self.sampler = LightSampler(probe, self.raycaster, LightPlan.split(self.lights, shiny=True), spp, seed)
         self.ground_sampler = LightSampler(probe, self.raycaster, LightPlan.split(self.lights, shiny=False), spp, seed)
         self.jitter = sobol_2d(spp)
         # Tables made once, here, and not by every thread for itself.
-        _ = probe.mean_radiance, probe._tables, mesh.uv_density
+        probe.prepare()
+        _ = mesh.uv_density
 
     def tile(self, pixels: npt.NDArray[np.int64]) -> Array:
         """Mean radiance of some pixels, (N, 3)."""
@@ -156,9 +155,10 @@ class _Picture:
                 chosen.distance, self.mesh.uv_density[chosen.face], self.height,
                 tile_repeats=self.tile_repeats, cosine=points.cosine,
             ) / np.float32(np.sqrt(self.spp))  # fmt: skip
-            lobe = None
             if self.lobe_shader is not None:
                 lobe = Lobe(*self.lobe_shader.lobe(points.uv, footprint, points.wo), points.wo)
+            else:
+                lobe = Lobe.guess(points.wo)
             wi, weight, _ = self.sampler.draw(points, pixels[seen], subsample, lobe)
             result[seen] = self.shader.shade(points.uv, footprint, points.wo, wi, weight, mode=self.mode)
         return result

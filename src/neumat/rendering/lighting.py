@@ -28,7 +28,7 @@ class LightPlan:
 
     @classmethod
     def split(cls, lights: int, *, shiny: bool) -> LightPlan:
-        """Divide `lights` samples; `shiny` where the shader tells its lobe."""
+        """Divide `lights` samples; `shiny` where the surface may have a lobe."""
         if lights == 1:  # one sample: the probe alone would miss a light below its texels' luminance, rarely
             return cls(1, 0, 0)
         lobe = lights * 3 // 8 if shiny else 0

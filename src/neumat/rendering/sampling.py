@@ -75,6 +75,11 @@ class Lobe:
         side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
         self._x, self._y = side[:, None, :], np.cross(normal, side)[:, None, :]
 
+    @classmethod
+    def guess(cls, wo: Array) -> Lobe:
+        """A broad lobe for shaders that don't tell theirs: most surfaces mirror a little at grazing angles."""
+        return cls(np.broadcast_to(_Z, wo.shape), np.full(len(wo), 0.4, np.float32), wo)
+
     def sample(self, u: Array) -> Array:
         """Unit directions (N, L, 3) from u (N, L, 2); some may point below the surface."""
         tan2 = self.alpha * self.alpha * u[..., 0] / np.maximum(1.0 - u[..., 0], 1e-7)
@@ -92,10 +97,10 @@ class Lobe:
         """Density of `sample` at unit directions (N, L, 3); (N, L)."""
         half = wi + self.wo
         half = half / np.maximum(np.linalg.norm(half, axis=-1, keepdims=True), 1e-12)
-        cos_h = (half * self.normal).sum(axis=-1)
+        # Microfacets that the eye sees from behind reflect too: then −half is the one that was drawn.
+        cos_h = np.abs((half * self.normal).sum(axis=-1))
         along = np.abs((half * self.wo).sum(axis=-1))
         a2 = self.alpha * self.alpha
         sine2 = np.maximum(1.0 - cos_h * cos_h, 0.0)
         base = a2 * cos_h * cos_h + sine2
-        density = a2 / (np.pi * base * base) * np.abs(cos_h) / np.maximum(4.0 * along, 1e-6)
-        return np.asarray(np.where(cos_h > 0.0, density, 0.0), np.float32)
+        return np.asarray(a2 / (np.pi * base * base) * cos_h / np.maximum(4.0 * along, 1e-6), np.float32)

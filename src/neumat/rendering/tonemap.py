@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from neumat.errors import InputError
 from neumat.materials.color import linear_to_srgb
+from neumat.rendering.sampling import sobol_2d
+from neumat.scene.probe import Probe
 
 _Floats = npt.NDArray[Any]
 
@@ -107,3 +109,22 @@ def encode_srgb8(display: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Encode display-linear values, 0 to 1, as 8-bit sRGB (IEC 61966-2-1)."""
     code: npt.NDArray[np.uint8] = np.rint(np.clip(linear_to_srgb(display), 0.0, 1.0) * 255.0).astype(np.uint8)
     return code
+
+
+def auto_exposure(probe: Probe) -> float:
+    """Exposure in stops under which a white matt surface that faces the brighter side of the probe comes out at 1.
+
+    Depends on the light alone, so that a dark material stays dark: the irradiance over π (what a white Lambertian
+    sends out) on 128 normals spread over the sphere, 80th percentile.
+    """
+    count = 128
+    height = (np.arange(count) + 0.5) / count * 2.0 - 1.0
+    turn = np.arange(count) * np.pi * (3.0 - np.sqrt(5.0))  # the golden angle
+    across = np.sqrt(1.0 - height**2)
+    normals = np.stack([across * np.cos(turn), height, across * np.sin(turn)], axis=1)
+    u = sobol_2d(4096) / 2.0**32
+    directions, radiance, pdf = probe.sample(u.astype(np.float32))
+    luminance = radiance.astype(np.float64) @ [0.2126, 0.7152, 0.0722] / np.maximum(pdf, 1e-30)
+    white = (np.maximum(normals @ directions.T, 0.0) * luminance).mean(axis=1) / np.pi
+    level = float(np.percentile(white, 80.0))
+    return float(-np.log2(level)) if level > 0.0 else 0.0

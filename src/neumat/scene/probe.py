@@ -74,6 +74,10 @@ class Probe:
         running /= running[-1]
         return running[::width].copy(), running, (weight / (total * solid)).astype(np.float32)
 
+    def prepare(self) -> None:
+        """Build the sampling tables now; worth doing before threads share the probe."""
+        _ = self._tables
+
     @cached_property
     def mean_radiance(self) -> Array:
         """Mean over the sphere of directions, (3,)."""
