@@ -38,7 +38,7 @@ def test_a_joint_on_the_edge_is_no_seam() -> None:
     wall = bricks(256, 32, 6)
     assert seam_error(np.roll(wall, (-3, -3), (0, 1))) < SEAM_LIMIT  # half of the joint on either side
     assert seam_error(wall) < SEAM_LIMIT  # all of it on one side: the edge of a brick lies on the seam
-    assert seam_error(wall[:230, :215]) > SEAM_LIMIT
+    assert seam_error(wall[10:236, 9:215]) > SEAM_LIMIT  # cut through bricks
 
 
 def test_a_ramp_does_not_tile() -> None:
