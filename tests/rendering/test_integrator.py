@@ -94,10 +94,10 @@ def test_sampling_plan_does_not_change_the_mean(telling):
     ]
     assert np.allclose(means, means[0], rtol=0.02)
     for lights in range(1, 40):
-        for shiny in (False, True):
-            plan = LightPlan.split(lights, shiny=shiny)
-            assert plan.total == lights
-            assert min(plan.probe, plan.cosine + (lights == 1)) >= 1
+        for share in (0.0, 0.25, 0.375):
+            plan = LightPlan.split(lights, lobe_share=share)
+            assert min(plan.probe, plan.cosine) >= 1
+            assert plan.total <= 1.5 * lights + 1
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_the_shader_is_given(pbr):
     mode, uv, footprint, wo, wi, weight = shader.calls[0]
     assert mode == "marched"
     assert all(x.dtype == np.float32 for x in (uv, footprint, wo, wi, weight))
-    assert wi.shape == weight.shape == (len(uv), 8, 3)
+    assert wi.shape == weight.shape == (len(uv), LightPlan.split(8, lobe_share=0.25).total, 3)
     # 32 pixels over one texture width, repeated three times; half a pixel for each of the four camera rays.
     assert np.allclose(footprint, 3.0 / 32.0 / 2.0, rtol=0.03)
     assert uv.min() >= -1e-5

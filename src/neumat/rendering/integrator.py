@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from neumat.compiler.native import thread_count
 from neumat.errors import InputError
 from neumat.progress import Progress, silent
 from neumat.rendering.lighting import LightPlan, LightSampler
@@ -26,6 +26,8 @@ Background = Literal["probe"] | tuple[float, float, float]
 _MAX_SIDE = 8192
 # Lights in flight per thread: bounds memory (some 200 bytes each) and still amortises numpy's calls.
 _CHUNK = 1 << 16
+# Share of the lights that follow the shiny lobe, where the shader tells it and where it is a guess.
+_TOLD, _GUESSED = 0.375, 0.25
 _GROUND_FRAME = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
 
 
@@ -56,14 +58,14 @@ def render(
         camera: the eye.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
-        samples: lights per pixel, shared out over `spp`.
+        samples: about how often the shader is evaluated per pixel, shared out over `spp`.
         spp: camera rays per pixel, for smooth edges.
         mode: handed to the shader: 'neural', 'pbr' or 'marched'.
         seed: of the noise; the same seed gives the same picture with any number of threads.
         tile_repeats: how often the texture repeats per UV unit (`repeats_from_tile_size`).
         background: 'probe', or one linear colour.
         ground: darken the background where the mesh's shadow falls on the plane under it.
-        threads: how many; all cores that this process may use if None.
+        threads: how many; `NEUMAT_THREADS` or all cores that this process may use if None.
         progress: called with 'render' and the share that is done.
 
     Returns:
@@ -84,9 +86,8 @@ def render(
     )  # fmt: skip
     image = np.zeros((height * width, 3), np.float32)
     tiles = list(_tiles(width, height, max(_CHUNK // picture.lights, 64)))
-    workers = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count()
     progress("render", 0.0)
-    pool = ThreadPoolExecutor(workers)
+    pool = ThreadPoolExecutor(threads or thread_count())
     try:
         jobs = {pool.submit(picture.tile, pixels): pixels for pixels in tiles}
         for done, job in enumerate(as_completed(jobs)):
@@ -125,8 +126,16 @@ class _Picture:
         self.raycaster = Raycaster(mesh)
         self.lobe_shader = shader if isinstance(shader, LobeShader) else None
         self.lights = max(samples // spp, 1)
-        self.sampler = LightSampler(probe, self.raycaster, LightPlan.split(self.lights, shiny=True), spp, seed)
-        self.ground_sampler = LightSampler(probe, self.raycaster, LightPlan.split(self.lights, shiny=False), spp, seed)
+        self.sampler = LightSampler(
+            probe,
+            self.raycaster,
+            LightPlan.split(self.lights, lobe_share=_GUESSED if self.lobe_shader is None else _TOLD),
+            spp,
+            seed,
+        )
+        self.ground_sampler = LightSampler(
+            probe, self.raycaster, LightPlan.split(self.lights, lobe_share=0.0), spp, seed
+        )
         self.jitter = sobol_2d(spp)
         # Tables made once, here, and not by every thread for itself.
         probe.prepare()

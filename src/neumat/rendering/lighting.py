@@ -27,13 +27,13 @@ class LightPlan:
     lobe: int
 
     @classmethod
-    def split(cls, lights: int, *, shiny: bool) -> LightPlan:
-        """Divide `lights` samples; `shiny` where the surface may have a lobe."""
-        if lights == 1:  # one sample: the probe alone would miss a light below its texels' luminance, rarely
-            return cls(1, 0, 0)
-        lobe = lights * 3 // 8 if shiny else 0
-        cosine = max((lights - lobe) * 2 // 5, 1)
-        return cls(lights - lobe - cosine, cosine, lobe)
+    def split(cls, lights: int, *, lobe_share: float) -> LightPlan:
+        """Plan for about `lights` evaluations of the shader, of which `lobe_share` go to the shiny lobe.
+
+        The probe alone gets all of them: what it draws below the horizon, about half, costs neither shadow ray nor
+        shader. A few of the cosine hemisphere bound the weight of dim directions.
+        """
+        return cls(lights, max(lights // 8, 1), round(lights * lobe_share))
 
     @property
     def total(self) -> int:
