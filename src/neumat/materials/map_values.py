@@ -101,9 +101,9 @@ def normal_values(path: Path, image: Image) -> tuple[Array, str]:
         z = np.sqrt(np.maximum(1.0 - n[..., 0] ** 2 - n[..., 1] ** 2, 0.0))
         n = np.stack([n[..., 0], n[..., 1], z], axis=-1)
         odd.append("z rebuilt from x and y")
-    inwards = float((n[..., 2] < _SMALLEST_Z).mean())
+    inwards = np.count_nonzero(n[..., 2] < _SMALLEST_Z) / (n.shape[0] * n.shape[1])
     if inwards > 0.0:
         np.maximum(n[..., 2], _SMALLEST_Z, out=n[..., 2])
         odd.append(f"{100.0 * inwards:.2g} % pointed inwards and were turned")
-    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    n /= np.sqrt(np.einsum("ijk,ijk->ij", n, n))[..., None]
     return n, ", ".join(odd)

@@ -30,8 +30,9 @@ def seam_error(pixels: Array) -> float:
     Returns:
         The larger of both axes: up to about 1 where the map tiles, 0 where it is constant.
     """
-    grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=-1, dtype=np.float32)
-    return max(_along(grey), _along(grey.T))
+    channels = pixels.reshape(*pixels.shape[:2], -1)
+    grey = np.einsum("ijk->ij", channels) / np.float32(channels.shape[2])
+    return max(_along(grey), _along(np.ascontiguousarray(grey.T)))
 
 
 def _along(lines: Array) -> float:
