@@ -20,7 +20,7 @@ from neumat.progress import Progress, silent
 from neumat.shading.bindings import BATCH_TARGETS, STORAGE_TARGETS, Weights, bindings, check_weights
 from neumat.shading.dds import dds_bytes
 from neumat.shading.emit import emit, material_source
-from neumat.shading.manifest import build_manifest, manifest_json
+from neumat.shading.manifest import build_manifest, manifest_json, read_manifest
 from neumat.shading.ports import Compiled, check_by_front_end, run_cpp
 from neumat.shading.program import ShaderProgram, shader_program
 from neumat.shading.symbols import identifier
@@ -34,6 +34,8 @@ from neumat.shading.textures import (
     textures,
     weights_texture,
 )
+
+Floats = npt.NDArray[np.float32]
 
 
 def compile_material(
@@ -97,6 +99,35 @@ def compile_material(
         manifest = build_manifest(material, program, compiled, resources, weights, out)
         write_text(out / "manifest.json", manifest_json(manifest))
     return Path(folder)
+
+
+def run_package_cpp(folder: str | Path, uv: Floats, footprint: Floats, wo: Floats, wi: Floats) -> Floats:
+    """Compile the C++ of a package on disk and evaluate f; it runs with the rights of this process.
+
+    Args:
+        folder: a package written with the target ``cpp``.
+        uv, footprint, wo, wi: as for `run_cpp`.
+
+    Raises:
+        InputError: no such package, or without C++.
+        CompilerError: no C++ compiler, or it failed.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    try:
+        target = manifest["targets"]["cpp"]
+        code = (folder / target["file"]).read_text(encoding="utf-8")
+        buffers = []
+        for binding in target["bindings"]:
+            resource = manifest["resources"][binding["resource"]]
+            data = np.fromfile(folder / resource["file"], np.uint8)
+            size = int(resource["element_bytes"])
+            buffers.append((str(binding["resource"]), data[: int(resource["elements"]) * size], size))
+        return run_cpp(code, str(manifest["prefix"]), buffers, uv, footprint, wo, wi)
+    except KeyError as error:
+        raise InputError(f"{folder}: has no C++ ({error} is missing); compile it with the target cpp") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
 
 
 def _storage(

@@ -27,7 +27,7 @@ def prefixed(code: str, prefix: str) -> str:
 
     Slang ends such names in ``_0``; exported names carry the prefix already and are left alone.
     """
-    found = set()
+    found: set[str] = set()
     for line in code.splitlines():
         # Slang indents all that stands inside a definition.
         if line[:1].strip() and "_" in line and not line.startswith("//"):

@@ -104,7 +104,7 @@ def _inputs(name: str, count: int, rng: np.random.Generator, reference: Referenc
     wo, wi = _directions(rng, 0.15, 1.0, count), _directions(rng, 0.15, 1.0, count)
     if name == "light_below_surface":
         wi = _directions(rng, -1.0, 0.0, count)
-        wi[::8] = np.float32([1.0, 0.0, 0.0])
+        wi[::8] = (1.0, 0.0, 0.0)
     elif name == "grazing_view":
         wo = _directions(rng, 0.01, 0.1, count)
     elif name == "grazing_light":
