@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from neumat.fitting.modules import LatentTexture, log_loss, perceptron, to_network, width_of
 from neumat.fitting.samples import Samples
-from neumat.fitting.schedule import Schedule
+from neumat.fitting.schedule import Schedule, torch_threads
 from neumat.materials.neural import HYBRID_INPUTS, Network
 from neumat.shading.runtime_cpp import CompiledMaterial
 
@@ -62,7 +63,7 @@ class HybridFit(nn.Module):
             [samples.wi, wo, half, cos_d, known[:, 3:6], known[:, 9:11], known[:, 11:12]], axis=1
         )
 
-        def tensor(array: np.typing.NDArray[np.float32]) -> torch.Tensor:
+        def tensor(array: npt.NDArray[np.float32]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
         with torch.no_grad():
@@ -76,7 +77,7 @@ class HybridFit(nn.Module):
             target=tensor(samples.x),
         )
 
-    def forward(self, batch: HybridBatch, rows: torch.Tensor) -> torch.Tensor:
+    def forward(self, batch: HybridBatch, rows: slice) -> torch.Tensor:
         """x = pi·f of the given rows: (n, 3)."""
         latent = self.latent.look_up(batch.index[rows], batch.weight[rows])
         y = self.decoder(torch.cat([latent, batch.features[rows]], dim=1))
@@ -85,13 +86,13 @@ class HybridFit(nn.Module):
         return batch.base[rows] * visibility + residual * batch.fade[rows]
 
     def train_on(self, batch: HybridBatch, schedule: Schedule) -> None:
-        """Take the schedule's steps on random rows of the batch."""
-        schedule.run(
-            [(self.latent.parameters(), 1e-2), (self.decoder.parameters(), 3e-3)],
-            count=len(batch.target),
-            device=self.device,
-            loss=lambda rows: log_loss(self(batch, rows), batch.target[rows]),
-        )
+        """Take the schedule's steps on the batch."""
+        with torch_threads(1):
+            schedule.run(
+                [(self.latent.parameters(), 1e-2), (self.decoder.parameters(), 3e-3)],
+                count=len(batch.target),
+                loss=lambda rows: log_loss(self(batch, rows), batch.target[rows]),
+            )
 
     def network(self) -> Network:
         """The decoder as a material's network."""

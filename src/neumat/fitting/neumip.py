@@ -77,7 +77,7 @@ class NeumipFit(nn.Module):
         fade = (wi[:, 2:3] * 10.0).clamp(0.0, 1.0)
         known = None if true_delta is None else tensor(true_delta)
 
-        def loss(rows: torch.Tensor) -> torch.Tensor:
+        def loss(rows: slice) -> torch.Tensor:
             here, view = uv[rows], wo[rows]
             delta = self.delta(here, view)
             value = log_loss(self.reflectance(here + delta, wi[rows], view, fade[rows]), target[rows])
@@ -89,7 +89,7 @@ class NeumipFit(nn.Module):
 
         networks = [*self.offset.parameters(), *self.rgb.parameters()]
         latents = [*self.offset_latent.parameters(), *self.rgb_latent.parameters()]
-        schedule.run([(latents, 1e-2), (networks, 2e-3)], count=len(samples), device=self.device, loss=loss)
+        schedule.run([(latents, 1e-2), (networks, 2e-3)], count=len(samples), loss=loss)
 
     def export_networks(self) -> dict[str, Network]:
         """The networks by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,8 @@ def fit(
     march, light = parse_steps(steps)
     hidden = parse_network(network) if network else None
     observed = source if isinstance(source, PbrMaterial) else read_source(source, reading)
+    # Read when torch loads its thread library: spinning threads stall each other where cores are busy or few.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from neumat.fitting.fit import FitOptions, fit_material
 
     options = FitOptions(
