@@ -29,15 +29,21 @@ def main(package: Path, results: Path | None) -> int:
     if found.shape != expected.shape:
         print(f"results have shape {found.shape}, expected {expected.shape}")
         return 1
-    error = np.abs(found - expected) / (1.0 + np.abs(expected))
-    error = np.where(np.isfinite(error), error, np.inf).max(axis=1)
+    difference = np.where(np.isfinite(found), np.abs(found - expected), np.inf)
+    allowed = vectors["tolerance"] * (1.0 + np.abs(expected))
+    error = (difference / allowed).max(axis=1)
+    # Textures of an sRGB format may decode the base colour half a code off.
+    rounded = (difference / (allowed + np.array(vectors["srgb_slack"]))).max(axis=1)
     for case in dict.fromkeys(vectors["case"]):
         rows = [index for index, name in enumerate(vectors["case"]) if name == case]
-        print(f"{case:20} {len(rows):3} rows, largest error {error[rows].max():.2e}")
-    agrees = error.max() <= vectors["tolerance"]
-    verdict = "agrees" if agrees else f"does not agree, first in row {int(np.argmax(error > vectors['tolerance']))}"
-    print(f"largest error {error.max():.2e}, allowed {vectors['tolerance']:.0e}: the port {verdict}")
-    return 0 if agrees else 1
+        print(f"{case:20} {len(rows):3} rows, largest error {error[rows].max():.2g} of the tolerance")
+    verdict = f"does not agree, first in row {int(np.argmax(rounded > 1.0))}"
+    if error.max() <= 1.0:
+        verdict = "agrees"
+    elif rounded.max() <= 1.0:
+        verdict = f"agrees within what an sRGB texture format may round ({rounded.max():.2g} of the tolerance)"
+    print(f"largest error {error.max():.2g} of the tolerance: the port {verdict}")
+    return 0 if rounded.max() <= 1.0 else 1
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from neumat.errors import InputError
+from neumat.materials.color import linear_to_srgb, srgb_to_linear
+from neumat.materials.neural import NeuralMaterial
+from neumat.materials.pyramid import Level
 from neumat.materials.reference import Reference
 from neumat.materials.synthetic import small_material
 from neumat.shading.test_vectors import CASES, TOLERANCE, Vectors, make_vectors, read_vectors, vectors_to_json
@@ -85,3 +89,26 @@ def test_files_that_are_no_test_vectors_are_refused(tmp_path: Path, text: str) -
         read_vectors(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_vectors(tmp_path / "missing.json")
+
+
+def test_sRGB_slack_covers_what_the_decoding_may_round() -> None:  # noqa: N802
+    material = small_material("hybrid", seed=2)
+    levels = decoded_levels(explicit_levels(material.explicit))
+    vectors = make_vectors(material, levels)
+    rng = np.random.default_rng(1)
+    shifted = []
+    for level in levels:
+        code = linear_to_srgb(level.base_color) + rng.choice([-0.5, 0.5], level.base_color.shape) / 255.0
+        shifted.append(replace(level, base_color=srgb_to_linear(np.clip(code, 0.0, 1.0)).astype(np.float32)))
+    f = make_port(material, tuple(shifted), vectors)
+    assert vectors.errors(f).max() > 1.0
+    assert vectors.errors(f, srgb_format=True).max() <= 1.0
+    assert vectors.srgb_slack.max() < 0.01
+    assert not make_vectors(small_material("neumip", seed=2)).srgb_slack.any()
+
+
+def make_port(material: NeuralMaterial, levels: tuple[Level, ...], vectors: Vectors) -> np.ndarray:
+    reference = Reference(material)
+    reference.levels = levels
+    prepared = reference.prepare(*(value.astype(float) for value in (vectors.uv, vectors.footprint, vectors.wo)))
+    return reference.evaluate(prepared, vectors.wi.astype(float))

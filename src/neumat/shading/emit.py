@@ -280,6 +280,9 @@ def emit(program: ShaderProgram, source: str, target: str, weights: Weights, *, 
         return code
     p = identifier(program.name)
     text = prefixed(code.decode(), p)
+    if target == "glsl":
+        # Hints against unrolling: an extension that OpenGL drivers don't know.
+        text = re.sub(r"^(#extension GL_EXT_control_flow_attributes.*|\s*\[\[\w+\]\])\n", "", text, flags=re.MULTILINE)
     if target == "cuda":
         # Slang only declares its constants; this defines them.
         text = re.sub(r'^extern "C" (__constant__ [^;{}]+;)$', r'extern "C" { \1 }', text, flags=re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neumat.errors import InputError
+from neumat.materials.color import linear_to_srgb, srgb_to_linear
 from neumat.materials.neural import NeuralMaterial
 from neumat.materials.pyramid import Level
 from neumat.materials.reference import Reference
@@ -42,6 +43,8 @@ class Vectors:
         wo, wi: (n, 3) float32, unit to rounding.
         hit: (n, 3) float64: uv of the hit and its z, as `prepare` must give them.
         f: (n, 3) float64: what `evaluate` must give.
+        srgb_slack: (n, 3) float64: how far f moves when base colours are off by half an 8-bit code, which graphics
+            interfaces allow a texture of an sRGB format; 0 for ``neumip``.
     """
 
     case: tuple[str, ...]
@@ -51,9 +54,14 @@ class Vectors:
     wi: Floats
     hit: Array
     f: Array
+    srgb_slack: Array
 
-    def errors(self, f: npt.ArrayLike) -> Array:
+    def errors(self, f: npt.ArrayLike, *, srgb_format: bool = False) -> Array:
         """Errors of a port's (n, 3) results in units of the tolerance, (n,): at most 1 where it agrees.
+
+        Args:
+            f: results.
+            srgb_format: whether textures of an sRGB format decoded the base colour: adds `srgb_slack`.
 
         Raises:
             InputError: another shape.
@@ -61,7 +69,8 @@ class Vectors:
         found = np.asarray(f, np.float64)
         if found.shape != self.f.shape:
             raise InputError(f"results have shape {found.shape}, expected {self.f.shape}")
-        error = np.abs(found - self.f) / (TOLERANCE * (1.0 + np.abs(self.f)))
+        allowed = TOLERANCE * (1.0 + np.abs(self.f)) + (self.srgb_slack if srgb_format else 0.0)
+        error = np.abs(found - self.f) / allowed
         return np.asarray(np.where(np.isfinite(found), error, np.inf).max(axis=1))
 
 
@@ -87,7 +96,8 @@ def make_vectors(material: NeuralMaterial, levels: tuple[Level, ...] | None = No
         names += [name] * count
     uv, footprint, wo, wi = (np.concatenate(values) for values in zip(*parts, strict=True))
     hit, f = _evaluate(reference, (uv, footprint, wo, wi))
-    return Vectors(tuple(names), uv, footprint, wo, wi, hit, f)
+    slack = _srgb_slack(reference, (uv, footprint, wo, wi), f)
+    return Vectors(tuple(names), uv, footprint, wo, wi, hit, f, slack)
 
 
 def _directions(rng: np.random.Generator, low: Array | float, high: Array | float, count: int) -> Floats:
@@ -126,6 +136,20 @@ def _evaluate(reference: Reference, inputs: tuple[npt.NDArray[Any], ...]) -> tup
     return hit, reference.evaluate(prepared, wi)
 
 
+def _srgb_slack(reference: Reference, inputs: tuple[Floats, ...], f: Array) -> Array:
+    uv, footprint, wo, wi = (value.astype(np.float64) for value in inputs)
+    prepared = reference.prepare(uv, footprint, wo)
+    if reference.material.form == "neumip":
+        return np.zeros_like(f)
+    # The slope of the decoding is concave in linear light, so that the filtered colour's bounds that of its texels.
+    code = np.asarray(linear_to_srgb(prepared.base_color), np.float64)
+    slack = np.zeros_like(f)
+    for shift in (-0.5 / 255.0, 0.5 / 255.0):
+        color = np.asarray(srgb_to_linear(np.clip(code + shift, 0.0, 1.0)), np.float64)
+        slack = np.maximum(slack, np.abs(reference.evaluate(replace(prepared, base_color=color), wi) - f))
+    return slack
+
+
 def _sensitivity(reference: Reference, inputs: tuple[Floats, ...], rng: np.random.Generator) -> Array:
     """Largest relative change of f over a few nudges of all inputs, (n,); below the floor all rows are alike."""
     _, f = _evaluate(reference, inputs)
@@ -144,10 +168,11 @@ def vectors_to_json(vectors: Vectors) -> str:
     """Write as JSON, deterministically; inputs are float32 numbers written exactly, results have 10 digits."""
     table = {
         "tolerance": TOLERANCE,
-        "rule": "abs(f - expected) <= tolerance * (1 + abs(expected))",
+        "rule": "abs(f - expected) <= tolerance * (1 + abs(expected)), plus srgb_slack where a texture of an sRGB "
+        "format decodes the base colour",
         "case": list(vectors.case),
         **{name: getattr(vectors, name).astype(np.float64).tolist() for name in ("uv", "footprint", "wo", "wi")},
-        **{name: _rounded(getattr(vectors, name)) for name in ("hit", "f")},
+        **{name: _rounded(getattr(vectors, name)) for name in ("hit", "f", "srgb_slack")},
     }
     lines = [f"{json.dumps(key)}: {_rows(value)}" for key, value in table.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -177,8 +202,12 @@ def read_vectors(path: str | Path) -> Vectors:
         count = len(table["case"])
         shapes = {"uv": (count, 2), "footprint": (count,), "wo": (count, 3), "wi": (count, 3)}
         inputs = {key: np.asarray(table[key], np.float32).reshape(shape) for key, shape in shapes.items()}
-        hit, f = (np.asarray(table[key], np.float64).reshape(count, 3) for key in ("hit", "f"))
-        return Vectors(tuple(str(name) for name in table["case"]), **inputs, hit=hit, f=f)
+        results = {key: np.asarray(table[key], np.float64).reshape(count, 3) for key in ("hit", "f", "srgb_slack")}
+        names = tuple(str(name) for name in table["case"])
+        return Vectors(
+            names, inputs["uv"], inputs["footprint"], inputs["wo"], inputs["wi"], results["hit"], results["f"],
+            results["srgb_slack"],
+        )  # fmt: skip
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
