@@ -1,0 +1,1 @@
+"""Rendered captures of materials by Mitsuba 3 (extra `capture`)."""
