@@ -349,7 +349,8 @@ def _show_report(screen: Any, report: dict[str, Any]) -> None:
 
     quality = report["quality"]
     form = report["fit"].get("form", "")
-    screen.table(quality_table(quality), title=f"\n{report['name']} {form}: dB against the truth, {quality['taps']} tap")
+    title = f"\n{report['name']} {form}: dB against the truth, {quality['taps']} look-up a pixel"
+    screen.table(quality_table(quality), title=title)
     screen.say(f"noise floor of the truth {quality['noise_floor']:.1f} dB")
     screen.table(cost_table(report["cost"]), title=f"\n{form}: cost, {report['cost']['parameters']:,} parameters")
 

@@ -197,7 +197,7 @@ def test_frames_are_orthonormal_and_follow_mirrored_uvs():
     mirrored_uv = mirrored.uvs
     assert mirrored.tangents[0, 3] == -1.0
     origins, directions = FRONT.rays(8, 8)
-    points = surface_points(mirrored, Raycaster(mirrored).closest(origins, directions), directions, 1.0)
+    points = surface_points(mirrored, Raycaster(mirrored).closest(origins, directions), directions, (1.0, 1.0))
     identity = points.frame @ points.frame.transpose(0, 2, 1)
     assert np.allclose(identity, np.eye(3), atol=1e-5)
     assert np.allclose(points.frame[:, 0], [-1, 0, 0], atol=1e-6)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from neumat.errors import InputError
 from neumat.fitting.hybrid import HybridFit
@@ -59,7 +58,7 @@ class FitOptions:
 
     def training_steps(self, texels: int) -> int:
         """Steps of 2,048 samples: grows slower than the number of texels, whose neighbours share the network."""
-        base = 1500 if self.form == "hybrid" else 3000
+        base = 3000
         return int(base * max(1.0, (texels / 128**2) ** 0.5))
 
 

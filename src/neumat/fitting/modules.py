@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,7 +18,7 @@ def perceptron(inputs: int, hidden: tuple[int, ...], outputs: int, generator: to
     """Dense layers with leaky ReLU between them, He-initialised, the last one small."""
     widths = (inputs, *hidden, outputs)
     layers: list[nn.Module] = []
-    for index, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for index, (a, b) in enumerate(pairwise(widths)):
         last = index == len(widths) - 2
         layer = nn.Linear(a, b)
         gain = 0.1 if last else 2.0**0.5

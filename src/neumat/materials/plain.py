@@ -18,14 +18,15 @@ def plain(material: PbrMaterial) -> NeuralMaterial:
 
     Its ``marched`` mode is the material's marched parallax with marched shadows.
     """
-    probe = Network(HYBRID_INPUTS, (_zeros(sum(FEATURES[name] for name in HYBRID_INPUTS), _WIDTH), _zeros(_WIDTH, _WIDTH), _output()))
+    inputs = sum(FEATURES[name] for name in HYBRID_INPUTS)
+    idle = Network(HYBRID_INPUTS, (_zeros(inputs, _WIDTH), _zeros(_WIDTH, _WIDTH), _output()))
     explicit = encode(material)
     return NeuralMaterial(
         name=material.name,
         form="hybrid",
         explicit=explicit,
         latents={"latent": np.zeros((1, 1, LATENT_CHANNELS), np.float16)},
-        networks={"decoder": probe},
+        networks={"decoder": idle},
         resolution=material.shape[1],
         height_scale=material.height_scale,
         height_range=height_range(explicit.height),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class MakeOptions:
     device: str = "auto"
     both_forms: bool = True
     targets: tuple[str, ...] | None = None
-    picture: PictureOptions = PictureOptions()
+    picture: PictureOptions = field(default_factory=PictureOptions)
 
 
 def make(

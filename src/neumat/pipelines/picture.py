@@ -93,7 +93,8 @@ class _Scene:
         return render(
             self.mesh, shader, self.probe, self.camera, width=self.options.width, height=self.options.height,
             samples=self.options.samples, spp=min(self.options.camera_rays, self.options.samples), mode=mode,
-            seed=self.options.seed, tile_repeats=self.repeats, progress=progress,
+            seed=self.options.seed, tile_repeats=self.repeats, texture_aspect=shader.program.aspect,
+            progress=progress,
         )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ def render(
     mode: str = "neural",
     seed: int = 0,
     tile_repeats: float = 1.0,
+    texture_aspect: float = 1.0,
     background: Background = "probe",
     ground: bool = False,
     threads: int | None = None,
@@ -62,7 +63,8 @@ def render(
         spp: camera rays per pixel, for smooth edges.
         mode: handed to the shader: 'neural', 'pbr' or 'marched'.
         seed: of the noise; the same seed gives the same picture with any number of threads.
-        tile_repeats: how often the texture repeats per UV unit (`repeats_from_tile_size`).
+        tile_repeats: how often the texture repeats per unit of u (`repeats_from_tile_size`).
+        texture_aspect: width over height of the texture; v repeats that much oftener, so that texels stay square.
         background: 'probe', or one linear colour.
         ground: darken the background where the mesh's shadow falls on the plane under it.
         threads: how many; `NEUMAT_THREADS` or all cores that this process may use if None.
@@ -78,11 +80,11 @@ def render(
         raise InputError(f"picture of {width} × {height} pixels: each side is 1 to {_MAX_SIDE}")
     if not (1 <= spp <= 1024 and spp <= samples <= 65536):
         raise InputError(f"{samples} samples for {spp} camera rays a pixel: use up to 65536, at least one a ray")
-    if not (np.isfinite(tile_repeats) and tile_repeats > 0.0):
+    if not all(np.isfinite(x) and x > 0.0 for x in (tile_repeats, texture_aspect)):
         raise InputError(f"{tile_repeats} tile repeats: give a number above 0")
     picture = _Picture(
         mesh, shader, probe, camera, width=width, height=height, samples=samples, spp=spp, mode=mode, seed=seed,
-        tile_repeats=tile_repeats, background=background, ground=ground,
+        tile_repeats=tile_repeats, texture_aspect=texture_aspect, background=background, ground=ground,
     )  # fmt: skip
     image = np.zeros((height * width, 3), np.float32)
     tiles = list(_tiles(width, height, max(_CHUNK // picture.lights, 64)))
@@ -118,11 +120,13 @@ class _Picture:
 
     def __init__(
         self, mesh: Mesh, shader: Shader, probe: Probe, camera: Camera, *, width: int, height: int, samples: int,
-        spp: int, mode: str, seed: int, tile_repeats: float, background: Background, ground: bool,
+        spp: int, mode: str, seed: int, tile_repeats: float, texture_aspect: float, background: Background,
+        ground: bool,
     ) -> None:  # fmt: skip
         self.mesh, self.shader, self.probe, self.camera = mesh, shader, probe, camera
         self.width, self.height, self.spp, self.mode, self.seed = width, height, spp, mode, seed
         self.tile_repeats, self.background, self.ground = tile_repeats, background, ground
+        self.repeats = (tile_repeats, tile_repeats * texture_aspect)
         self.raycaster = Raycaster(mesh)
         self.lobe_shader = shader if isinstance(shader, LobeShader) else None
         self.lights = max(samples // spp, 1)
@@ -158,7 +162,7 @@ class _Picture:
             result[~seen] = self._behind(origins[~seen], directions[~seen], pixels[~seen], subsample)
         if seen.any():
             chosen = type(hits)(hits.face[seen], hits.distance[seen], hits.barycentric[seen])
-            points = surface_points(self.mesh, chosen, directions[seen], self.tile_repeats)
+            points = surface_points(self.mesh, chosen, directions[seen], self.repeats)
             # Each of the spp rays stands for its share of the pixel's area.
             footprint = self.camera.footprint(
                 chosen.distance, self.mesh.uv_density[chosen.face], self.height,

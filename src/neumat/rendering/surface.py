@@ -41,19 +41,19 @@ class SurfacePoints:
         return np.asarray(local @ self.frame, np.float32)
 
 
-def surface_points(mesh: Mesh, hits: Hits, directions: Array, tile_repeats: float) -> SurfacePoints:
+def surface_points(mesh: Mesh, hits: Hits, directions: Array, tile_repeats: tuple[float, float]) -> SurfacePoints:
     """Interpolate the mesh at hits, all of which must have a face.
 
     Args:
         mesh: the mesh that was hit.
         hits: N of them.
         directions: (N, 3) of the rays, unit, world space.
-        tile_repeats: how often the texture repeats per UV unit.
+        tile_repeats: how often the texture repeats per unit of u and of v.
     """
     corner = mesh.indices[hits.face]
     weights = hits.barycentric[:, :, None]
     positions, normals = mesh.positions[corner], mesh.normals[corner]
-    uv = (mesh.uvs[corner] * weights).sum(axis=1) * np.float32(tile_repeats)
+    uv = (mesh.uvs[corner] * weights).sum(axis=1) * np.array(tile_repeats, np.float32)
     point = (positions * weights).sum(axis=1)
     flat = _unit(np.cross(positions[:, 1] - positions[:, 0], positions[:, 2] - positions[:, 0]))
     normal = _unit((normals * weights).sum(axis=1))
