@@ -20,7 +20,7 @@ NOTHING_TO_RUN_ON = 77
 PORTS = {"glsl": ("gl_port.py", "pyglet"), "wgsl": ("wgpu_port.py", "wgpu")}
 
 
-@pytest.mark.parametrize("target", list(PORTS))
+@pytest.mark.parametrize("target", ["glsl", pytest.param("wgsl", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("form", "tileable"), [("hybrid", True), ("hybrid", False), ("neumip", False)])
 def test_a_port_agrees_with_the_reference(tmp_path: Path, target: str, form: str, tileable: bool) -> None:
     script, package = PORTS[target]
