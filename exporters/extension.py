@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from neumat.exporters.gltf_container import GltfFile
-from neumat.exporters.gltf_document import GltfDocument
 
 from neumat.errors import InputError, VersionError
+from neumat.exporters.gltf_container import GltfFile
+from neumat.exporters.gltf_document import GltfDocument
 from neumat.materials.neumat_file import decoder_hash
 from neumat.materials.neural import (
     LATENT_CHANNELS,

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pygltflib
+
+from neumat import __version__
+from neumat.errors import InputError
 from neumat.exporters.extension import NAME, mean_color, write_extension
 from neumat.exporters.gltf_container import open_gltf
 from neumat.exporters.gltf_document import GltfDocument
 from neumat.exporters.gltf_images import encode_png
 from neumat.exporters.gltf_scene import add_mesh, keep_scene
-
-from neumat import __version__
-from neumat.errors import InputError
 from neumat.materials.explicit import encode
 from neumat.materials.neural import ExplicitMaps, NeuralMaterial
 from neumat.materials.pbr import PbrMaterial

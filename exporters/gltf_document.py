@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pygltflib
-from neumat.exporters.gltf_container import BIN_CHUNK, COMPONENTS, JSON_CHUNK, MAGIC
 
 from neumat.errors import InputError, OutputError
+from neumat.exporters.gltf_container import BIN_CHUNK, COMPONENTS, JSON_CHUNK, MAGIC
 from neumat.files import write_bytes
 
 _CODES = {dtype: code for code, dtype in COMPONENTS.items()}

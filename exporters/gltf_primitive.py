@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pygltflib
+
 from neumat.exporters.gltf_container import TYPES, GltfFile
 from neumat.exporters.gltf_document import GltfDocument
-
 from neumat.scene.tangents import compute_normals, compute_tangents
 
 _VECTORS = ("SCALAR", "VEC2", "VEC3", "VEC4")

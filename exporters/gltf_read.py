@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from neumat.errors import InputError
 from neumat.exporters.extension import NAME, Evaluations, find_extension, read_evaluations, read_extension
 from neumat.exporters.gltf_container import GltfFile, open_gltf
 from neumat.exporters.gltf_images import codes8, decode_image, rgb
-
-from neumat.errors import InputError
 from neumat.materials.color import srgb_to_linear
 from neumat.materials.images import Image
 from neumat.materials.neural import NeuralMaterial

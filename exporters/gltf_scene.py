@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import pygltflib
+
 from neumat.exporters.gltf_container import GltfFile
 from neumat.exporters.gltf_document import GltfDocument
 from neumat.exporters.gltf_primitive import PrimitiveCopier
-
 from neumat.scene.mesh import Mesh
 
 # Extensions that a kept file may require: the first is kept, the others belong to the materials that are dropped.

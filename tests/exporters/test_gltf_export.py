@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pygltflib
 import pytest
+
+from neumat.errors import InputError, OutputError
 from neumat.exporters.gltf import export_gltf
 from neumat.exporters.gltf_container import GltfFile, open_gltf
 from neumat.exporters.gltf_document import GltfDocument
 from neumat.exporters.gltf_images import encode_png
-
-from neumat.errors import InputError, OutputError
 from neumat.materials.explicit import encode
 from neumat.materials.synthetic import small_material, small_pbr
 from neumat.scene.mesh import read_mesh

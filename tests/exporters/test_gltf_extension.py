@@ -13,12 +13,12 @@ from typing import Any, cast
 import jsonschema
 import numpy as np
 import pytest
+
+from neumat.errors import InputError, VersionError
 from neumat.exporters.extension import NAME, schema
 from neumat.exporters.gltf import export_gltf
 from neumat.exporters.gltf_container import open_gltf
 from neumat.exporters.gltf_read import read_glb, read_golden
-
-from neumat.errors import InputError, VersionError
 from neumat.materials.neumat_file import decoder_hash
 from neumat.materials.neural import Form, NeuralMaterial
 from neumat.materials.reference import Reference

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from neumat.errors import InputError
 from neumat.exporters.gltf import export_gltf
 from neumat.exporters.gltf_images import encode_png
 from neumat.exporters.gltf_read import read_glb, read_golden
-
-from neumat.errors import InputError
 from neumat.materials.color import decode_srgb8
 from neumat.materials.explicit import encode
 from neumat.materials.neural import NeuralMaterial

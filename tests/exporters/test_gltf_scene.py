@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pygltflib
+
 from neumat.exporters.gltf import export_gltf
 from neumat.exporters.gltf_container import open_gltf
 from neumat.exporters.gltf_document import GltfDocument
-
 from neumat.materials.synthetic import small_pbr
 
 #: A strip of two quads along x; its UVs are mirrored in the second quad.

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from neumat.exporters.gltf import export_gltf
 
+from neumat.exporters.gltf import export_gltf
 from neumat.materials.neural import NeuralMaterial
 from neumat.materials.pbr import PbrMaterial
 from neumat.materials.synthetic import small_material, small_pbr
