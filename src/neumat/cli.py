@@ -6,12 +6,15 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from neumat import __version__
 from neumat.errors import InputError, NeumatError
+
+if TYPE_CHECKING:
+    from neumat.shading.bindings import Weights
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 TARGETS = ("hlsl", "glsl", "spirv", "wgsl", "metal", "cuda", "cpp")
@@ -85,7 +88,7 @@ def _picture(values: dict[str, Any], mode: str = "neural") -> Any:
     from neumat.pipelines.picture import PictureOptions
 
     width, height = _size(values.pop("size"))
-    turn = {name: math.radians(values.pop(name)) for name in ("azimuth", "elevation")}
+    turn: dict[str, Any] = {name: math.radians(values.pop(name)) for name in ("azimuth", "elevation")}
     rotation = math.radians(values.pop("rotate_probe"))
     names = ("mesh", "probe", "samples", "tile_size", "repeats", "tone_map", "exposure")
     chosen = {name: values.pop(name) for name in names}
@@ -220,12 +223,12 @@ def evaluate(
 @_output
 @_targets
 @click.option(
-    "--weights", type=click.Choice(["buffer", "constant", "texture"]), default="texture", show_default=True,
+    "--weights", type=click.Choice(["auto", "buffer", "constant", "texture"]), default="auto", show_default=True,
     help="Where shaders read the networks from.",
 )  # fmt: skip
 @_talk
 def compile_command(
-    material: Path, output: Path, targets: str | None, weights: str, quiet: bool, as_json: bool
+    material: Path, output: Path, targets: str | None, weights: Weights, quiet: bool, as_json: bool
 ) -> None:
     """Emit MATERIAL as shader code with textures, weights, test vectors and a manifest."""
     from neumat.materials.neural import NeuralMaterial

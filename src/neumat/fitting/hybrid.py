@@ -42,9 +42,11 @@ class HybridFit(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.latent = LatentTexture(size, tileable, generator)
         self.decoder = perceptron(width_of(HYBRID_INPUTS), hidden, 4, generator)
+        last = self.decoder[-1]
+        assert isinstance(last, torch.nn.Linear)
         with torch.no_grad():
             # Start as the PBR material: lit, with a small residual.
-            self.decoder[-1].bias.copy_(torch.tensor([2.0, -4.0, -4.0, -4.0]))
+            last.bias.copy_(torch.tensor([2.0, -4.0, -4.0, -4.0]))
         self.device = device
         self.to(device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +103,7 @@ def normal_from_height(height: Array, height_scale: float, *, tileable: bool) ->
     Returns:
         (H, W, 3) float32 unit normals in the tangent frame (y = image-up).
     """
-    mode = "wrap" if tileable else "edge"
+    mode: Literal["wrap", "edge"] = "wrap" if tileable else "edge"
     padded = np.pad(height.astype(np.float64), 1, mode=mode)
     width = height.shape[1]
     texels = height_scale * width  # rise per texel step, in texels

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from neumat.compiler import TARGETS
 from neumat.exporters.gltf import export_gltf
 from neumat.files import write_text
 from neumat.materials.neumat_file import save
@@ -86,14 +87,14 @@ def make(
     report = evaluate_material(material, maps, progress=progress).report
     gain = report["quality"]["neural"]["mean"] - report["quality"]["pbr"]["mean"]
     announce(f"{report['quality']['neural']['mean']:.1f} dB against the truth, {gain:+.1f} dB over plain PBR")
-    targets = {"targets": options.targets} if options.targets is not None else {}
     forms = {material.form: material}
     if options.both_forms:
         other, found = _other_form(maps, options, reading, progress)
         forms[other.form] = other
         report[other.form] = found
+    targets = options.targets or tuple(TARGETS)
     for form, compiled in forms.items():
-        compile_material(compiled, out / "shaders" / form, progress=progress, **targets)
+        compile_material(compiled, out / "shaders" / form, targets=targets, progress=progress)
         announce(f"{out / 'shaders' / form}/  shader package")
     export_gltf(
         material, out / f"{maps.name}.glb", mesh=options.picture.mesh, repeats=options.picture.repeats,

@@ -57,8 +57,8 @@ def markdown(report: dict[str, Any]) -> str:
         parts += [
             f"## {form}",
             "",
-            f"{gain:+.1f} dB against plain PBR, at {quality['taps']} look-up a pixel and {quality['resolution']} pixels "
-            f"across the texture; noise floor of the truth "
+            f"{gain:+.1f} dB against plain PBR, at {quality['taps']} look-up a pixel and {quality['resolution']} pixels"
+            f" across the texture; noise floor of the truth "
             f"{quality['noise_floor']:.1f} dB ({quality['truth_samples']} paths a pixel).",
             "",
             "PSNR in dB on tone-mapped x = π·f against path-traced truth, views and lights held out:",
