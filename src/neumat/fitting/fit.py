@@ -162,6 +162,9 @@ def _fit_samples(samples: Samples, options: FitOptions, name: str, progress: Pro
     if len(samples) < 4096:
         raise InputError(f"{name}: {len(samples)} samples are too few; at least 4096 are needed")
     flat = _flat_material(samples, name)
+    # A file's rows may come frame by frame, and a batch is a slice of them.
+    order = np.random.default_rng(options.seed).permutation(len(samples))
+    samples = Samples(samples.uv[order], samples.wo[order], samples.wi[order], samples.x[order])
     base = replace(plain(flat), march_steps=options.march_steps, light_steps=options.light_steps, resolution=size[0])
     device = device_for(options.device)
     steps = options.training_steps(size[0] * size[1])

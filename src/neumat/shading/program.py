@@ -105,10 +105,7 @@ def shader_program(material: NeuralMaterial) -> ShaderProgram:
     sizes = {material.latents[name].shape for name in LATENTS[material.form]}
     if len(sizes) != 1:
         raise InputError(f"{material.name}: a shader needs latent textures of one size")
-    if material.explicit is not None:
-        levels = pack_levels(pyramid(material.explicit))
-    else:
-        levels = pack_levels(())
+    levels = pack_levels(() if material.explicit is None else pyramid(material.explicit))
     low, high = material.height_range
     program = ShaderProgram(
         name=material.name,
