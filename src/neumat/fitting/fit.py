@@ -25,6 +25,8 @@ from neumat.shading.runtime_cpp import CompiledMaterial
 from neumat.truth.sampler import TruthSampler
 
 Array = npt.NDArray[np.float32]
+#: More steps than a fast machine takes.
+STEPS_A_SECOND = 1000
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def _fit_maps(source: PbrMaterial, options: FitOptions, progress: Progress) -> N
     device = device_for(options.device)
     schedule = Schedule(steps, options.budget, seed=options.seed, progress=progress)
     # Half as many samples as are looked at: a second look costs less than a path and teaches nearly as much.
-    count = steps * schedule.batch // 2
+    # A budget that ends the training earlier needs no more paths than it can look at.
+    looked_at = steps if options.budget is None else min(steps, int(options.budget * STEPS_A_SECOND) + 32)
+    count = looked_at * schedule.batch // 2
     samples = truth_samples(sampler, count, seed=options.seed, paths=options.paths, progress=progress)
     details = {"training_steps": steps, "samples": count, "paths": options.paths, "device": device.type}
     provenance = {**source.provenance, "fit": details}
@@ -120,6 +124,7 @@ def _fit_maps(source: PbrMaterial, options: FitOptions, progress: Progress) -> N
         )
         batch = hybrid.prepare(CompiledMaterial(base), samples, sampler.pixel)
         hybrid.train_on(batch, schedule)
+        details["training_steps"] = schedule.steps_taken
         return replace(
             base,
             latents={"latent": hybrid.latent.to_array()},
@@ -142,6 +147,7 @@ def _fit_maps(source: PbrMaterial, options: FitOptions, progress: Progress) -> N
     neumip.start_from(maps, (level.height - 0.5) * 2.0)
     delta = sampler.exact_hit(samples.uv, samples.wo)[:, :2] - samples.uv
     neumip.train_on(samples, delta, sampler.pixel, schedule)
+    details["training_steps"] = schedule.steps_taken
     return _neumip_material(base, neumip, provenance)
 
 
@@ -174,6 +180,7 @@ def _fit_samples(samples: Samples, options: FitOptions, name: str, progress: Pro
     if options.form == "hybrid":
         hybrid = HybridFit(size, options.network_widths(), tileable=True, seed=options.seed, device=device)
         hybrid.train_on(hybrid.prepare(CompiledMaterial(base), samples, 1.0 / size[0]), schedule)
+        details["training_steps"] = schedule.steps_taken
         return replace(
             base,
             latents={"latent": hybrid.latent.to_array()},
@@ -184,6 +191,7 @@ def _fit_samples(samples: Samples, options: FitOptions, name: str, progress: Pro
         size, options.network_widths(), offset_range=0.1, tileable=True, seed=options.seed, device=device
     )
     neumip.train_on(samples, None, 1.0 / size[0], schedule)
+    details["training_steps"] = schedule.steps_taken
     return _neumip_material(base, neumip, provenance)
 
 
