@@ -25,6 +25,16 @@ COMPILE_FLAGS = (
     "-fno-finite-math-only", "-w",
 )  # fmt: skip
 TIMEOUT = 300.0
+# Infinities must come out right, so g++ calls the C library for fmaxf and fminf, whose NaN rules no instruction has:
+# a third of the time of a network. A comparison is one instruction; as in fmaxf, a NaN on the left gives the right.
+_PRELUDE = """\
+#include <cmath>
+#include <math.h>
+static inline float neumat_larger(float a, float b) { return a > b ? a : b; }
+static inline float neumat_smaller(float a, float b) { return a < b ? a : b; }
+#define fmaxf neumat_larger
+#define fminf neumat_smaller
+"""
 
 
 def cache_folder() -> Path:
@@ -89,6 +99,7 @@ def build_library(source: str, *, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     compiler = find_compiler()
     native = "-mcpu=native" if compiler[-1] == "c++" and "ziglang" in compiler else "-march=native"
     arguments = [*COMPILE_FLAGS, native, *flags]
+    source = _PRELUDE + source
     key = hashlib.sha256()
     for part in (source, *arguments, *compiler, _compiler_version(compiler), cpu_features()):
         key.update(part.encode())
