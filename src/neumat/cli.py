@@ -336,7 +336,7 @@ def demo(context: click.Context, output: Path, resolution: int, quiet: bool, as_
     context.invoke(
         make, source=source, output=output, form="hybrid", network=None, resolution=resolution, budget=None,
         steps="16+12", seed=0, device="auto", both_forms=True, targets=None, mesh=mesh, probe=probe, size="512",
-        samples=64, tile_size=None, repeats=2.0, tone_map="agx", exposure=0.0, azimuth=35.0, elevation=20.0,
+        samples=64, tile_size=None, repeats=4.0, tone_map="agx", exposure=0.6, azimuth=35.0, elevation=20.0,
         rotate_probe=0.0, height_scale=None, normal_format="auto", tileable=None, physical_size=None, quiet=quiet,
         as_json=as_json,
     )  # fmt: skip
