@@ -24,8 +24,9 @@ from neumat.truth.sampler import BOUNCES
 Array = npt.NDArray[np.float32]
 
 VARIANT = "llvm_ad_rgb"
-#: Quads per texel cell and axis: how finely the bilinear patches are tessellated.
-SUBDIVISION = 4
+#: Quads per texel cell and axis. Rough relief at a grazing view agrees with the exact patches to 29 dB at 1, 40 at 2,
+#: 49 at 4 and 54 at 8.
+SUBDIVISION = 8
 _PLUGIN = "neumat_gltf"
 _MOST_VERTICES = 8_000_000
 _PATHS = 1 << 22  # paths in flight; more would only take memory
