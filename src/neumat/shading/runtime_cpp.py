@@ -20,6 +20,7 @@ from neumat.compiler.native import (
     shader_folder,
     thread_count,
 )
+from neumat.errors import InputError
 from neumat.materials.neural import NeuralMaterial
 from neumat.shading.program import ProgramShape, ShaderProgram, shader_program
 
@@ -162,8 +163,13 @@ class CompiledMaterial:
 
         Returns:
             (n, 3) float32.
+
+        Raises:
+            InputError: shapes that do not fit together.
         """
-        n, lights = wi.shape[:2]
+        if np.ndim(wi) != 3 or np.shape(wi)[2] != 3 or np.shape(weight) != np.shape(wi):
+            raise InputError(f"wi is {np.shape(wi)} and weight {np.shape(weight)}, expected both (n, lights, 3)")
+        n, lights = np.shape(wi)[:2]
         out = np.empty((n, 3), np.float32)
         uv, footprint, wo = as_rows("uv", uv, n, 2), as_rows("footprint", footprint, n, 0), as_rows("wo", wo, n, 3)
         flat_wi = as_rows("wi", np.reshape(wi, (n * lights, 3)), n * lights, 3)
