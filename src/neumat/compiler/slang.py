@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -147,6 +148,7 @@ class _Pool:
 
     def _running(self) -> _Worker:
         if self.worker is None or self.worker.process.poll() is not None:
+            self.stop()  # closes the pipes of one that has died
             library = _library_path()
             if library is None:
                 raise CompilerError(
@@ -257,8 +259,10 @@ def _by_executable(line: list[str], output: Path, timeout: float) -> bytes:
 
 
 def _first_error(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # An error is followed by its place, the source line and a caret with the reason, behind a gutter of "3 |".
+    lines = [re.sub(r"^\d*\s*\|", "", line.strip()).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
     for index, line in enumerate(lines):
         if "error" in line.lower():
-            return " ".join(lines[index : index + 3])[:400]
+            return " ".join(lines[index : index + 4])[:400]
     return (lines[0] if lines else "no reason was given")[:400]
