@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -97,9 +98,10 @@ def _picture(values: dict[str, Any], mode: str = "neural") -> Any:
 
 def _size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
-    if len(parts) not in (1, 2) or not all(part.isdigit() and 1 <= int(part) <= 8192 for part in parts):
+    numbers = [int(part) for part in parts if re.fullmatch("[0-9]{1,4}", part)]
+    if len(parts) not in (1, 2) or len(numbers) != len(parts) or not all(1 <= number <= 8192 for number in numbers):
         raise InputError(f"--size {text!r}: write pixels, 512 or 1280x720, up to 8192")
-    return int(parts[0]), int(parts[-1])
+    return numbers[0], numbers[-1]
 
 
 def _target_names(text: str | None) -> tuple[str, ...]:
@@ -112,10 +114,15 @@ def _target_names(text: str | None) -> tuple[str, ...]:
     return names
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="neumat")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Turn PBR materials into neural materials that ship: shaders, glTF, pictures, and what they cost."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()
@@ -136,15 +143,11 @@ def make(source: Path, output: Path, quiet: bool, as_json: bool, **values: Any) 
 
     screen = _screen(quiet, as_json)
     reading = _read(values)
-    picture = _picture(values)
-    targets = _target_names(values.pop("targets"))
+    options = MakeOptions(picture=_picture(values), targets=_target_names(values.pop("targets")), **values)
     maps = load_pbr(source, reading)
     _show_findings(screen, maps)
     with screen.progress() as progress:
-        report = run(
-            source, output, MakeOptions(picture=picture, targets=targets, **values), reading=reading,
-            progress=progress, announce=screen.say,
-        )  # fmt: skip
+        report = run(maps, output, options, reading=reading, progress=progress, announce=screen.say)
     if as_json:
         screen.json(report)
         return
@@ -163,20 +166,25 @@ def make(source: Path, output: Path, quiet: bool, as_json: bool, **values: Any) 
 @_talk
 def fit(source: Path, output: Path, quiet: bool, as_json: bool, **values: Any) -> None:
     """Fit a neural material to SOURCE: a folder of maps, a .glb, a samples file (.npz) or a folder of frames."""
+    from neumat.files import check_target
     from neumat.materials.neumat_file import save
     from neumat.materials.pbr import PbrMaterial
+    from neumat.pipelines.fit import check_options, read_source
     from neumat.pipelines.fit import fit as run
-    from neumat.pipelines.fit import read_source
 
     screen = _screen(quiet, as_json)
     reading = _read(values)
     if output.suffix.lower() != ".neumat":
         raise InputError(f"{output}: a neural material is written as .neumat")
+    check_target(output)
+    check_options(**values)
     observed = read_source(source, reading)
     if isinstance(observed, PbrMaterial):
         _show_findings(screen, observed)
     with screen.progress() as progress:
-        material = run(source, reading=reading, progress=progress, **values)
+        material = run(
+            observed if isinstance(observed, PbrMaterial) else source, reading=reading, progress=progress, **values
+        )
     save(material, output)
     details = material.provenance["fit"]
     screen.say(f"{output}: {details['form']} {details['network']}, fitted in {details['seconds']:.1f} s")
@@ -197,12 +205,15 @@ def evaluate(
     """Judge MATERIAL against the truth of its source, beside plain PBR and parallax mapping."""
     from dataclasses import replace
 
+    from neumat.files import check_target
     from neumat.materials.neural import NeuralMaterial
     from neumat.pipelines.evaluate import dump_pictures, evaluate_material
     from neumat.pipelines.load import Reading, load, load_pbr
 
     screen = _screen(quiet, as_json)
     told = _read(values)
+    if dump is not None:
+        check_target(dump, folder=True)
     neural = load(material)
     if not isinstance(neural, NeuralMaterial):
         raise InputError(f"{material}: is no neural material; give a .neumat file or a .glb with the neural layer")
@@ -263,13 +274,12 @@ def render(
 ) -> None:
     """Render MATERIAL (.neumat, folder of maps, .glb) on a mesh under a probe, to PNG or EXR."""
     from neumat.pipelines.load import load
-    from neumat.pipelines.picture import render_comparison, render_picture
+    from neumat.pipelines.picture import check_path, render_comparison, render_picture
 
     screen = _screen(quiet, as_json)
     reading = _read(values)
     options = _picture(values, mode)
-    if output.suffix.lower() not in (".png", ".exr"):
-        raise InputError(f"{output}: pictures are written as .png or .exr")
+    check_path(output, (".png",) if compare else (".png", ".exr"))
     loaded = load(material, reading)
     with screen.progress() as progress:
         run = render_comparison if compare else render_picture
@@ -365,8 +375,8 @@ def main(arguments: list[str] | None = None) -> None:
     except NeumatError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        _fail(f"{error.format_message()} (see {context.command_path if context else 'neumat'} --help)", 2)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped; nothing was left half-written", 130)
     except MemoryError:

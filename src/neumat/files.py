@@ -16,6 +16,24 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def check_target(path: str | Path, *, folder: bool = False) -> None:
+    """Find out before long work whether a file, or a folder, could be written to `path`.
+
+    Raises:
+        OutputError: it could not.
+    """
+    target = Path(path)
+    if target.exists() and target.is_dir() != folder:
+        raise OutputError(f"{target}: is a file; name a folder" if folder else f"{target}: is a folder; name a file")
+    above = target.parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        raise OutputError(f"{target}: cannot be written ({above} is a file)")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: cannot be written ({above} is not yours to write to)")
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it over `path` when the block ends well.

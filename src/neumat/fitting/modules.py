@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from neumat.errors import DeviceError
 from neumat.materials.neural import FEATURES, LATENT_CHANNELS, LEAKY_SLOPE, Layer, Network
 
 Array = npt.NDArray[np.float32]
@@ -98,7 +99,13 @@ def log_loss(x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def device_for(told: str) -> torch.device:
-    """``cpu``, ``cuda``, or ``auto``: CUDA where there is one."""
+    """``cpu``, ``cuda``, or ``auto``: CUDA where there is one.
+
+    Raises:
+        DeviceError: CUDA is told, and there is none.
+    """
     if told == "auto":
         told = "cuda" if torch.cuda.is_available() else "cpu"
+    if told == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device cuda: torch finds no CUDA device here; use cpu or auto")
     return torch.device(told)

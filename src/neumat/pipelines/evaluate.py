@@ -63,7 +63,7 @@ def evaluate_material(
     Raises:
         InputError: `taps` is no square number of 1 to 64.
     """
-    side = round(taps**0.5)
+    side = round(max(taps, 0) ** 0.5)
     if side * side != taps or not 1 <= taps <= 64:
         raise InputError(f"--taps {taps}: a square number of 1 to 64 is needed (1, 4, 9, …)")
     sampler = TruthSampler(source, resolution=material.resolution)
@@ -87,11 +87,12 @@ def evaluate_material(
     quality["taps"] = taps
     quality["truth_samples"] = truth.samples
     quality["resolution"] = sampler.size[0]
+    fit = material.provenance.get("fit")
     report = {
         "name": material.name,
         "quality": quality,
         "cost": count(material),
-        "fit": dict(material.provenance.get("fit", {})),
+        "fit": dict(fit) if isinstance(fit, dict) else {},
         "height_scale": round(source.height_scale, 6),
     }
     return Evaluation(report, pictures, truth)

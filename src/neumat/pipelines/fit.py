@@ -6,7 +6,7 @@ import importlib.util
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from neumat.errors import InputError, MissingExtra
 from neumat.materials.neural import Form, NeuralMaterial
@@ -48,6 +48,32 @@ def parse_steps(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def check_options(
+    *, form: str, network: str | None, resolution: int, budget: float | None, steps: str, seed: int, device: str
+) -> None:
+    """Find out before anything is read whether `fit` could run with these options.
+
+    Raises:
+        InputError: it could not.
+        MissingExtra: torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtra("the fit", "fit")
+    if form not in get_args(Form):
+        raise InputError(f"form {form!r} is not known; {' and '.join(get_args(Form))} are")
+    if not 8 <= resolution <= 4096:
+        raise InputError(f"resolution {resolution}: 8 to 4096 is possible")
+    if budget is not None and not 0.0 < budget <= 86400.0:
+        raise InputError(f"budget {budget:g} s: give seconds above 0, up to a day")
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed {seed}: 0 to {2**31 - 1} is possible")
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device {device!r} is not known; auto, cpu and cuda are")
+    parse_steps(steps)
+    if network is not None:
+        parse_network(network)
+
+
 def fit(
     source: str | Path | PbrMaterial,
     *,
@@ -78,17 +104,13 @@ def fit(
     Raises:
         InputError: the source or an option cannot be used.
         MissingExtra: torch is not installed.
+        DeviceError: there is no such device.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise MissingExtra("the fit", "fit")
-    if form not in ("hybrid", "neumip"):
-        raise InputError(f"form {form!r} is not known; hybrid and neumip are")
-    if not 8 <= resolution <= 4096:
-        raise InputError(f"resolution {resolution}: 8 to 4096 is possible")
-    if budget is not None and not 0.0 < budget <= 86400.0:
-        raise InputError(f"budget {budget:g} s: give seconds above 0")
+    check_options(
+        form=form, network=network, resolution=resolution, budget=budget, steps=steps, seed=seed, device=device
+    )
     march, light = parse_steps(steps)
-    hidden = parse_network(network) if network else None
+    hidden = None if network is None else parse_network(network)
     observed = source if isinstance(source, PbrMaterial) else read_source(source, reading)
     # Read when torch loads its thread library: spinning threads stall each other where cores are busy or few.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -33,10 +33,13 @@ class Reading:
     @classmethod
     def of(cls, material: NeuralMaterial) -> Reading:
         """The options that `material` was fitted with."""
-        told = material.provenance.get("reading", {})
+        told = material.provenance.get("reading")
         if not isinstance(told, dict):
             return cls()
-        return cls(**{key: told[key] for key in cls.__dataclass_fields__ if key in told})
+        # The file may come from anywhere: values of another type are as good as none.
+        number = (int, float)
+        kinds = {"height_scale": number, "normal_format": (str,), "tileable": (bool,), "physical_size": number}
+        return cls(**{key: told[key] for key, kind in kinds.items() if type(told.get(key)) in kind})
 
 
 def load(path: str | Path, reading: Reading | None = None) -> PbrMaterial | NeuralMaterial:

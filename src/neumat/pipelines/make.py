@@ -10,14 +10,14 @@ from typing import Any
 
 from neumat.compiler import TARGETS
 from neumat.exporters.gltf import export_gltf
-from neumat.files import write_text
+from neumat.files import check_target, write_text
 from neumat.materials.neumat_file import save
 from neumat.materials.neural import Form
 from neumat.materials.pbr import PbrMaterial
 from neumat.pipelines.evaluate import evaluate_material
-from neumat.pipelines.fit import fit
+from neumat.pipelines.fit import check_options, fit
 from neumat.pipelines.load import Reading, load_pbr
-from neumat.pipelines.picture import PictureOptions, render_comparison, render_picture
+from neumat.pipelines.picture import PictureOptions, Scene, render_comparison, render_picture
 from neumat.pipelines.report import markdown
 from neumat.progress import Progress, silent
 from neumat.shading.package import compile_material
@@ -50,9 +50,16 @@ class MakeOptions:
     targets: tuple[str, ...] | None = None
     picture: PictureOptions = field(default_factory=PictureOptions)
 
+    def __post_init__(self) -> None:
+        """Refuse options that no fit could run with (see `neumat.pipelines.fit.check_options`)."""
+        check_options(
+            form=self.form, network=self.network, resolution=self.resolution, budget=self.budget, steps=self.steps,
+            seed=self.seed, device=self.device,
+        )  # fmt: skip
+
 
 def make(
-    source: str | Path,
+    source: str | Path | PbrMaterial,
     folder: str | Path,
     options: MakeOptions,
     *,
@@ -66,7 +73,7 @@ def make(
     ``report.json`` and ``report.md``. Each is moved in place when it is whole; an earlier one is kept until then.
 
     Args:
-        source: folder of maps or ``.glb``.
+        source: folder of maps, ``.glb``, or maps.
         folder: where results go.
         options: see MakeOptions.
         reading: how to read a folder of maps.
@@ -77,7 +84,10 @@ def make(
         NeumatError: whatever a stage raises.
     """
     out = Path(folder)
-    maps = load_pbr(source, reading)
+    # Whatever can be refused is refused before the work starts.
+    check_target(out, folder=True)
+    scene = Scene(options.picture)
+    maps = source if isinstance(source, PbrMaterial) else load_pbr(source, reading)
     material = fit(
         maps, form=options.form, network=options.network, resolution=options.resolution, budget=options.budget,
         steps=options.steps, seed=options.seed, device=options.device, reading=reading, progress=progress,
@@ -101,8 +111,8 @@ def make(
         tile_size=options.picture.tile_size, progress=progress,
     )  # fmt: skip
     announce(f"{out / maps.name}.glb  PBR and neural layer on the mesh")
-    picture = render_picture(material, out / "preview.png", options.picture, progress=progress)
-    compared = render_comparison(material, out / "compare.png", options.picture, progress=progress)
+    picture = render_picture(material, out / "preview.png", scene, progress=progress)
+    compared = render_comparison(material, out / "compare.png", scene, progress=progress)
     announce(f"{out / 'preview.png'}, {out / 'compare.png'}")
     report["picture"] = {"psnr_pbr_against_neural": None if compared.psnr is None else round(compared.psnr, 2)}
     report["notes"] = list(picture.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neumat.errors import InputError
+from neumat.files import check_target
 from neumat.materials.images import write_exr, write_png
 from neumat.materials.neural import NeuralMaterial
 from neumat.materials.pbr import PbrMaterial
@@ -61,6 +63,24 @@ class PictureOptions:
     mode: str = "neural"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse values that cannot make a picture.
+
+        Raises:
+            InputError: naming the option.
+        """
+        for name in ("azimuth", "elevation", "rotation", "exposure"):
+            if not math.isfinite(getattr(self, name)):
+                raise InputError(f"{name} {getattr(self, name)}: give a finite number")
+        for name in ("repeats", "tile_size"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0.0):
+                raise InputError(f"{name.replace('_', ' ')} {value}: give a number above 0")
+        if self.tone_map not in CURVES:
+            raise InputError(f"tone map {self.tone_map!r} is not known; use {', '.join(CURVES)}")
+        if not 1 <= self.samples <= 65536:
+            raise InputError(f"samples {self.samples}: 1 to 65536 are possible")
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -71,12 +91,14 @@ class Picture:
     psnr: float | None = None
 
 
-class _Scene:
-    """Mesh, light and camera of the options, read once for all pictures of them."""
+class Scene:
+    """Mesh, light and camera of the options, read once for all pictures of them.
+
+    Raises:
+        InputError: mesh or probe cannot be used.
+    """
 
     def __init__(self, options: PictureOptions) -> None:
-        if options.tone_map not in CURVES:
-            raise InputError(f"tone map {options.tone_map!r} is not known; use {', '.join(CURVES)}")
         self.options = options
         self.mesh = read_mesh(options.mesh)
         probe = read_probe(options.probe)
@@ -90,6 +112,7 @@ class _Scene:
         self.exposure = auto_exposure(self.probe) + options.exposure
 
     def radiance(self, shader: CompiledMaterial, mode: str, progress: Progress) -> Array:
+        """Render with `shader`: (height, width, 3) float32, linear Rec.709."""
         return render(
             self.mesh, shader, self.probe, self.camera, width=self.options.width, height=self.options.height,
             samples=self.options.samples, spp=min(self.options.camera_rays, self.options.samples), mode=mode,
@@ -99,30 +122,54 @@ class _Scene:
 
 
 def render_picture(
-    material: NeuralMaterial | PbrMaterial, path: str | Path, options: PictureOptions, *, progress: Progress = silent
+    material: NeuralMaterial | PbrMaterial,
+    path: str | Path,
+    options: PictureOptions | Scene,
+    *,
+    progress: Progress = silent,
 ) -> Picture:
     """Render one picture to a PNG (tone-mapped) or an EXR (linear radiance).
 
+    Args:
+        material: to render.
+        path: of the picture, .png or .exr.
+        options: how it is taken, or the scene of them, read already.
+        progress: called while it runs.
+
     Raises:
         InputError: mesh, probe or an option cannot be used.
+        OutputError: `path` cannot be written.
     """
-    scene = _Scene(options)
+    check_path(path, (".png", ".exr"))
+    scene = options if isinstance(options, Scene) else Scene(options)
     shader = _shader(material)
-    mode = "pbr" if isinstance(material, PbrMaterial) and options.mode == "neural" else options.mode
+    mode = "pbr" if isinstance(material, PbrMaterial) and scene.options.mode == "neural" else scene.options.mode
     image = scene.radiance(shader, mode, progress)
     _write(path, image, scene)
     return Picture(Path(path), scene.mesh.notes)
 
 
 def render_comparison(
-    material: NeuralMaterial | PbrMaterial, path: str | Path, options: PictureOptions, *, progress: Progress = silent
+    material: NeuralMaterial | PbrMaterial,
+    path: str | Path,
+    options: PictureOptions | Scene,
+    *,
+    progress: Progress = silent,
 ) -> Picture:
     """Render neural, PBR and their difference side by side; for PBR maps, marched parallax takes neural's place.
 
+    Args:
+        material: to render.
+        path: of the picture, .png.
+        options: how it is taken, or the scene of them, read already.
+        progress: called while it runs.
+
     Raises:
         InputError: mesh, probe or an option cannot be used.
+        OutputError: `path` cannot be written.
     """
-    scene = _Scene(options)
+    check_path(path, (".png",))
+    scene = options if isinstance(options, Scene) else Scene(options)
     shader = _shader(material)
     first_mode = "marched" if isinstance(material, PbrMaterial) else "neural"
     first = scene.radiance(shader, first_mode, lambda stage, share: progress(stage, share / 2))
@@ -131,9 +178,9 @@ def render_comparison(
         first,
         second,
         labels=(first_mode, "pbr"),
-        curve=options.tone_map,
+        curve=scene.options.tone_map,
         exposure=scene.exposure,
-        mask=coverage(scene.mesh, scene.camera, options.width, options.height),
+        mask=coverage(scene.mesh, scene.camera, scene.options.width, scene.options.height),
     )
     write_png(path, result.picture)
     return Picture(Path(path), scene.mesh.notes, result.psnr)
@@ -144,10 +191,20 @@ def _shader(material: NeuralMaterial | PbrMaterial) -> CompiledMaterial:
     return CompiledMaterial(plain(material) if isinstance(material, PbrMaterial) else material, threads=1)
 
 
-def _write(path: str | Path, image: Array, scene: _Scene) -> None:
+def check_path(path: str | Path, suffixes: tuple[str, ...]) -> None:
+    """Find out before the work whether a picture could be written to `path`.
+
+    Raises:
+        InputError: the suffix is none of `suffixes`.
+        OutputError: the file cannot be written.
+    """
+    if Path(path).suffix.lower() not in suffixes:
+        raise InputError(f"{path}: this picture is written as {' or '.join(suffixes)}")
+    check_target(path)
+
+
+def _write(path: str | Path, image: Array, scene: Scene) -> None:
     if Path(path).suffix.lower() == ".exr":
         write_exr(path, image)
-    elif Path(path).suffix.lower() == ".png":
-        write_png(path, to_srgb8(image, scene.options.tone_map, exposure=scene.exposure))
     else:
-        raise InputError(f"{path}: pictures are written as .png or .exr")
+        write_png(path, to_srgb8(image, scene.options.tone_map, exposure=scene.exposure))
