@@ -49,8 +49,14 @@ _fitting = _options(
     click.option("--resolution", type=int, default=256, show_default=True, help="Pixels across the texture."),
     click.option("--budget", type=float, help="Most seconds of training."),
     click.option("--steps", default="16+12", show_default=True, help="Marching steps towards eye + light."),
-    click.option("--seed", type=int, default=0, show_default=True),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of everything random."),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where to train.",
+    ),
 )
 _form = click.option(
     "--form", type=click.Choice(["hybrid", "neumip"]), default="hybrid", show_default=True, help="Form of the material."
@@ -269,9 +275,7 @@ def compile_command(
 )  # fmt: skip
 @_reading
 @_talk
-def render(
-    material: Path, output: Path, compare: bool, mode: str, quiet: bool, as_json: bool, **values: Any
-) -> None:
+def render(material: Path, output: Path, compare: bool, mode: str, quiet: bool, as_json: bool, **values: Any) -> None:
     """Render MATERIAL (.neumat, folder of maps, .glb) on a mesh under a probe, to PNG or EXR."""
     from neumat.pipelines.load import load
     from neumat.pipelines.picture import check_path, render_comparison, render_picture
@@ -295,7 +299,7 @@ def render(
 @cli.command()
 @click.argument("material", type=click.Path(path_type=Path))
 @_output
-@click.option("--to", "target", type=click.Choice(["gltf"]), default="gltf", show_default=True)
+@click.option("--to", "target", type=click.Choice(["gltf"]), default="gltf", show_default=True, help="Format.")
 @click.option("--mesh", default="sphere", show_default=True, help="glTF, OBJ, PLY, STL, or sphere, plane.")
 @click.option("--tile-size", type=float, help="Metres that one texture covers on the mesh.")
 @click.option("--repeats", type=float, default=1.0, show_default=True, help="Repeats of the texture for one UV.")
@@ -334,7 +338,7 @@ def info(path: Path, quiet: bool, as_json: bool, **values: Any) -> None:
 
 
 @cli.command()
-@click.option("-o", "--output", default=Path("out"), show_default=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", default=Path("out"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--resolution", type=int, default=256, show_default=True, help="Pixels across the texture.")
 @_talk
 @click.pass_context
@@ -387,7 +391,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write("neumat: " + " ".join(message.split()) + "\n")
+    line = " ".join(message.split())
+    # Names of files may hold escape sequences.
+    sys.stderr.write("neumat: " + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line) + "\n")
     sys.exit(code)
 
 

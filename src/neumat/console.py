@@ -49,7 +49,7 @@ class Screen:
         """Print rows, the first one as header."""
         if self.quiet or self.as_json:
             return
-        table = Table(title=title or None, show_header=header, title_justify="left", box=None, pad_edge=False)
+        table = Table(title=Text(title) if title else None, show_header=header, title_justify="left", box=None, pad_edge=False)
         columns = rows[0] if header else [""] * len(rows[0])
         for index, name in enumerate(columns):
             table.add_column(name, justify="left" if index == 0 or not header else "right", overflow="fold")
@@ -61,7 +61,7 @@ class Screen:
         """Print what was found: what, value, how."""
         if self.quiet or self.as_json:
             return
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
         for name in ("what", "value", "how"):
             table.add_column(name, overflow="fold")
         for row in rows:
