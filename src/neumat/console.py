@@ -49,7 +49,8 @@ class Screen:
         """Print rows, the first one as header."""
         if self.quiet or self.as_json:
             return
-        table = Table(title=Text(title) if title else None, show_header=header, title_justify="left", box=None, pad_edge=False)
+        table = Table(show_header=header, title_justify="left", box=None, pad_edge=False)
+        table.title = Text(title) if title else None
         columns = rows[0] if header else [""] * len(rows[0])
         for index, name in enumerate(columns):
             table.add_column(name, justify="left" if index == 0 or not header else "right", overflow="fold")
