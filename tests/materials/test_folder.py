@@ -9,7 +9,7 @@ import pytest
 
 from neumat.errors import InputError
 from neumat.materials.color import decode_srgb8, srgb_to_linear
-from neumat.materials.folder import read_folder, read_material
+from neumat.materials.folder import read_folder
 from neumat.materials.images import write_exr, write_png
 from neumat.materials.pbr import PbrMaterial, normal_from_height
 
@@ -82,7 +82,7 @@ def test_a_full_set_is_read_as_it_is(tmp_path: Path) -> None:
 
 def test_base_colour_alone_is_enough(tmp_path: Path) -> None:
     write_png(tmp_path / "rock_diff_2k.png", codes())
-    material = read_material(tmp_path)
+    material = read_folder(tmp_path)
     assert material.height_scale == 0.0
     np.testing.assert_array_equal(material.metallic, np.zeros((SIZE, SIZE)))
     np.testing.assert_array_equal(material.normal, np.broadcast_to(np.float32([0, 0, 1]), (SIZE, SIZE, 3)))

@@ -59,24 +59,6 @@ class _Read:
     height_span: float = 1.0
 
 
-def read_material(
-    path: str | Path,
-    *,
-    height_scale: float | None = None,
-    normal_format: NormalFormat = "auto",
-    tileable: bool | None = None,
-    physical_size: float | None = None,
-) -> PbrMaterial:
-    """Read a PBR material from where it lies; today a folder of maps (see `read_folder`).
-
-    Raises:
-        InputError: there is nothing at `path`, or it cannot be used.
-    """
-    return read_folder(
-        path, height_scale=height_scale, normal_format=normal_format, tileable=tileable, physical_size=physical_size
-    )
-
-
 def read_folder(
     path: str | Path,
     *,

@@ -11,6 +11,7 @@ from neumat.errors import InputError
 from neumat.rendering.lettering import GLYPH_WIDTH, draw_label
 from neumat.rendering.renderer import Array
 from neumat.rendering.tonemap import to_srgb8
+from neumat.truth.metrics import display
 
 _HEAT = np.array(
     [[0, 0, 8], [70, 16, 110], [180, 50, 90], [240, 120, 30], [250, 210, 70], [255, 255, 240]], np.float64
@@ -31,17 +32,11 @@ class Comparison:
     psnr: float
 
 
-def measured(radiance: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return clip(x)^(1/2.2), the values on which differences are measured."""
-    return np.asarray(np.clip(np.asarray(radiance, np.float64), 0.0, 1.0) ** (1.0 / 2.2))
-
-
 def psnr(first: npt.ArrayLike, second: npt.ArrayLike, mask: npt.NDArray[np.bool_] | None = None) -> float:
-    """Peak signal-to-noise ratio in dB on clip(x)^(1/2.2), over all pixels or those of `mask` (H, W)."""
-    squared = (measured(first) - measured(second)) ** 2
-    if mask is not None:
-        squared = squared[mask]
-    error = float(squared.mean()) if squared.size else 0.0
+    """PSNR in dB on clip(x)^(1/2.2), over all pixels or those of `mask` (H, W); infinite where they are equal."""
+    squared = (display(first) - display(second)) ** 2
+    chosen = squared if mask is None else squared[mask]
+    error = float(chosen.mean()) if chosen.size else 0.0
     return float("inf") if error == 0.0 else -10.0 * float(np.log10(error))
 
 
@@ -80,7 +75,7 @@ def compare(
         raise InputError(f"pictures of {first.shape} and {second.shape} cannot be compared; render both at one size")
     lit = np.float32(2.0**exposure)
     number = psnr(first * lit, second * lit, mask)
-    difference = np.abs(measured(first * lit) - measured(second * lit)).mean(axis=2) * gain
+    difference = np.abs(display(first * lit) - display(second * lit)).mean(axis=2) * gain
     panels = [to_srgb8(first, curve, exposure=exposure), to_srgb8(second, curve, exposure=exposure), heat(difference)]
     shown = "equal" if np.isinf(number) else f"{number:.1f} dB"
     texts = [*labels, f"difference ×{gain:g}  {shown}"]
