@@ -1,7 +1,7 @@
 """Quality of both forms beside what engines have: python benchmarks/quality.py [FOLDER …] [--height-scale S].
 
 Fits every folder (the examples if none is given) at 128 pixels, evaluates by the protocol, writes
-results/quality.csv, and with --readme puts the table into README.md.
+results/quality.csv. With --readme it measures nothing and puts the table of that file into README.md.
 """
 
 from __future__ import annotations
@@ -70,14 +70,27 @@ def table(rows: list[dict[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def write_readme() -> None:
+    """Replace the README's table by the CSV's."""
+    with open(RESULTS, newline="") as file:
+        content = table(list(csv.DictReader(file)))
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    text = re.sub(r"<!-- quality -->.*?(?=Where the form)", lambda _: f"<!-- quality -->\n\n{content}\n\n", text, flags=re.S)
+    readme.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--height-scale", type=float)
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--append", action="store_true", help="Keep the rows of other materials.")
-    parser.add_argument("--readme", action="store_true", help="Put the table into README.md.")
+    parser.add_argument("--readme", action="store_true", help="Only put the table into README.md.")
     options = parser.parse_args()
+    if options.readme:
+        write_readme()
+        return
     folders = options.folders or [ROOT / "examples" / "materials" / name for name in EXAMPLES]
     rows: dict[str, dict[str, Any]] = {}
     if options.append and RESULTS.exists():
@@ -94,13 +107,6 @@ def main() -> None:
             writer = csv.DictWriter(file, FIELDS)
             writer.writeheader()
             writer.writerows(rows.values())
-    if options.readme:
-        with open(RESULTS, newline="") as file:
-            content = table(list(csv.DictReader(file)))
-        readme = ROOT / "README.md"
-        text = readme.read_text(encoding="utf-8")
-        text = re.sub(r"<!-- quality -->.*?\n\n(?=Where)", lambda _: f"<!-- quality -->\n\n{content}\n\n", text, flags=re.S)
-        readme.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -386,8 +387,15 @@ def main(arguments: list[str] | None = None) -> None:
     except MemoryError:
         _fail("not enough memory; try a smaller --resolution or --size", 2)
     except OSError as error:
+        if os.environ.get("NEUMAT_TRACEBACK"):
+            raise
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", 2)
+    except Exception as error:  # a fault of neumat, not of the user: still one line
+        if os.environ.get("NEUMAT_TRACEBACK"):
+            raise
+        hint = "please report it; NEUMAT_TRACEBACK=1 shows where"
+        _fail(f"internal error, {type(error).__name__}: {error} ({hint})", 70)
 
 
 def _fail(message: str, code: int) -> None:
