@@ -76,7 +76,8 @@ def write_readme() -> None:
         content = table(list(csv.DictReader(file)))
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    text = re.sub(r"<!-- quality -->.*?(?=Where the form)", lambda _: f"<!-- quality -->\n\n{content}\n\n", text, flags=re.S)
+    found = re.compile(r"<!-- quality -->.*?<!-- end -->", flags=re.DOTALL)
+    text = found.sub(lambda _: f"<!-- quality -->\n\n{content}\n\n<!-- end -->", text)
     readme.write_text(text, encoding="utf-8")
 
 
