@@ -131,8 +131,11 @@ def test_a_fit_without_torch_names_the_extra(
 ) -> None:
     import importlib.util
 
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else found(name, *rest))
-    for command in (("fit", small_folder, "-o", tmp_path / "a.neumat"), ("make", small_folder, "-o", tmp_path / "made")):
-        assert "pip install 'neumat[fit]'" in neumat(*command).refusal()
+    def found(name: str, package: str | None = None) -> Any:
+        return None if name == "torch" else real(name, package)
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", found)
+    for command, output in (("fit", "a.neumat"), ("make", "made")):
+        assert "pip install 'neumat[fit]'" in neumat(command, small_folder, "-o", tmp_path / output).refusal()
     assert list(tmp_path.iterdir()) == []
