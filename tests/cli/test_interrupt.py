@@ -19,7 +19,8 @@ pytest.importorskip("torch")
 def interrupted(command: list[str], *, after: str) -> tuple[int, str]:
     """Start a command, send SIGINT once it reports the stage `after`, and return exit code and standard error."""
     script = (
-        "import sys\n"
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs in the background start without
         "from neumat import console\n"
         "class Told(console._Bar):\n"
         "    def __call__(self, stage, fraction):\n"
