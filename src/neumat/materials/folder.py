@@ -116,7 +116,7 @@ def read_folder(
         height_span=read.height_span,
     )
     size = physical_size if physical_size is not None else settings.physical_size
-    how = "told" if physical_size is not None else "by material.json" if size is not None else "assumed"
+    how = "told" if physical_size is not None else "by material.json" if size is not None else "not told"
     read.findings += surface.findings
     read.findings.append(Finding("physical size", f"{size or 1.0:g} m", how, assumed=size is None))
     _tell_the_rest(read, settings)

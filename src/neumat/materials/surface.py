@@ -134,11 +134,11 @@ def _scale(
         scale = min(fit.scale, 1.0)
         how = f"estimated from the slopes of the normal map (correlation {fit.correlation:.2f})"
         return scale, scale / fit.scale, [Finding("height scale", f"{scale:.4g}", how)]
-    how = "assumed"
+    how = "nothing tells it"
     if fit is not None:
-        how += f": normal and height map don't correlate ({fit.correlation:+.2f})"
+        how = f"normal and height map don't correlate ({fit.correlation:+.2f})"
         if fit.inverted:
-            how = f"assumed: the height map runs against the normal map ({fit.correlation:+.2f}); is it a depth map?"
+            how = f"the height map runs against the normal map ({fit.correlation:+.2f}); is it a depth map?"
     return DEFAULT_SCALE, 1.0, [Finding("height scale", f"{DEFAULT_SCALE}", how, assumed=True)]
 
 
