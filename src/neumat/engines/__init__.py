@@ -1,5 +1,9 @@
-"""Networks of a material outside shaders: as ONNX graphs, run by onnxruntime. Needs the extra ``engines``; no torch."""
+"""Networks of a material outside shaders: ONNX graphs, run by onnxruntime or built into TensorRT engines.
+
+Needs the extra ``engines`` or ``engines-cuda``; no torch.
+"""
 
 from neumat.engines.onnx_decoder import OnnxNetwork, material_models, network_model
+from neumat.engines.tensorrt_engine import network_engine
 
-__all__ = ["OnnxNetwork", "material_models", "network_model"]
+__all__ = ["OnnxNetwork", "material_models", "network_engine", "network_model"]
