@@ -44,6 +44,7 @@ def interrupted(command: list[str], *, after: str) -> tuple[int, str]:
         _, err = child.communicate(timeout=60)
     finally:
         child.kill()
+        child.communicate()
     return child.returncode, err
 
 
