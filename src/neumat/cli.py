@@ -341,15 +341,18 @@ def info(path: Path, quiet: bool, as_json: bool, **values: Any) -> None:
 @cli.command()
 @click.option("-o", "--output", default=Path("out"), show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--resolution", type=int, default=256, show_default=True, help="Pixels across the texture.")
+@click.option("--budget", type=float, help="Most seconds of training for each form.")
 @_talk
 @click.pass_context
-def demo(context: click.Context, output: Path, resolution: int, quiet: bool, as_json: bool) -> None:
+def demo(
+    context: click.Context, output: Path, resolution: int, budget: float | None, quiet: bool, as_json: bool
+) -> None:
     """Run the main job on the example cobblestone (from the examples folder, else made on the spot)."""
     from neumat.pipelines.demo import demo_sources
 
     source, mesh, probe = demo_sources(output)
     context.invoke(
-        make, source=source, output=output, form="hybrid", network=None, resolution=resolution, budget=None,
+        make, source=source, output=output, form="hybrid", network=None, resolution=resolution, budget=budget,
         steps="16+12", seed=0, device="auto", both_forms=True, targets=None, mesh=mesh, probe=probe, size="512",
         samples=64, tile_size=None, repeats=4.0, tone_map="agx", exposure=0.6, azimuth=35.0, elevation=20.0,
         rotate_probe=0.0, height_scale=None, normal_format="auto", tileable=None, physical_size=None, quiet=quiet,

@@ -143,7 +143,7 @@ def test_demo_without_the_examples(
 ) -> None:
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
-    done = neumat("demo", "--resolution", "16", "--json")
+    done = neumat("demo", "--resolution", "16", "--budget", "2", "--json")
     assert done.code == 0, done.err
     assert one_document(done.out)["name"] == "cobblestone"
     assert (tmp_path / "out/source/cobblestone/basecolor.png").is_file()

@@ -66,7 +66,7 @@ class FitOptions:
 
     def training_steps(self, texels: int) -> int:
         """Steps of 2,048 samples: grows slower than the number of texels, whose neighbours share the network."""
-        return int(3000 * max(1.0, (texels / 128**2) ** 0.5))
+        return int(3000 * max(0.25, (texels / 128**2) ** 0.5))
 
 
 def fit_material(source: PbrMaterial | Samples, options: FitOptions, *, name: str = "", progress: Progress = silent
