@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As the command line does: read when torch is first imported, by whichever test comes first.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 #: Told at the fit, and neither the folder's own nor the default.
 TOLD_HEIGHT_SCALE = 0.033

@@ -40,7 +40,7 @@ def test_samples_are_truth_over_the_pixel(brick: PbrMaterial) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("form", "gain"), [("hybrid", 6.0), ("neumip", 1.0)])
 def test_a_fit_beats_plain_pbr_on_held_out_views(brick: PbrMaterial, form: Form, gain: float) -> None:
-    material = fit_material(brick, FitOptions(form=form, resolution=64, budget=12.0))
+    material = fit_material(brick, FitOptions(form=form, resolution=64, hidden=(16, 16)))
     quality = evaluate_material(material, brick).report["quality"]
     assert quality["neural"]["mean"] > quality["pbr"]["mean"] + gain
     assert quality["fallback"]["mean"] > quality["pbr"]["mean"] - 0.3
@@ -75,7 +75,7 @@ def test_samples_without_a_surface_are_fitted(form: Form, least: float, tmp_path
     samples = _flat_samples(200_000)
     path = tmp_path / "samples.npz"
     np.savez(path, uv=samples.uv, wi=samples.wi, wo=samples.wo, rgb=samples.x / np.pi)
-    material = fit_material(read_samples(path), FitOptions(form=form, resolution=16, budget=8.0, hidden=(16, 16)))
+    material = fit_material(read_samples(path), FitOptions(form=form, resolution=16, hidden=(16, 16)))
     held_out = _flat_samples(200_000 + 999)
     shader = CompiledMaterial(material)
     chosen = slice(200_000, None)

@@ -13,12 +13,14 @@ from torch import nn
 
 from neumat.fitting.modules import LatentTexture, log_loss, perceptron, to_network, width_of
 from neumat.fitting.samples import Samples
-from neumat.fitting.schedule import Schedule
+from neumat.fitting.schedule import Schedule, torch_threads
 from neumat.materials.neural import NEUMIP_OFFSET_INPUTS, NEUMIP_RGB_INPUTS, Network
 
 Array = npt.NDArray[np.float32]
 #: Weight of the squared error of Δu, measured in pixels.
 OFFSET_WEIGHT = 0.02
+#: Neurons in a layer from which on more threads pay.
+WIDE = 64
 
 
 class NeumipFit(nn.Module):
@@ -89,7 +91,9 @@ class NeumipFit(nn.Module):
 
         networks = [*self.offset.parameters(), *self.rgb.parameters()]
         latents = [*self.offset_latent.parameters(), *self.rgb_latent.parameters()]
-        schedule.run([(latents, 1e-2), (networks, 2e-3)], count=len(samples), loss=loss)
+        # Two threads help wide networks a little, and narrow ones not at all.
+        with torch_threads(torch.get_num_threads() if self.offset[0].out_features >= WIDE else 1):
+            schedule.run([(latents, 1e-2), (networks, 2e-3)], count=len(samples), loss=loss)
 
     def export_networks(self) -> dict[str, Network]:
         """The networks by name."""
