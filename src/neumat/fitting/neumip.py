@@ -42,6 +42,7 @@ class NeumipFit(nn.Module):
         self.rgb_latent = LatentTexture(size, tileable, generator)
         self.offset = perceptron(width_of(NEUMIP_OFFSET_INPUTS), hidden, 2, generator)
         self.rgb = perceptron(width_of(NEUMIP_RGB_INPUTS), hidden, 3, generator)
+        self.width = hidden[0]
         self.offset_range = offset_range
         self.tileable = tileable
         self.device = device
@@ -92,7 +93,7 @@ class NeumipFit(nn.Module):
         networks = [*self.offset.parameters(), *self.rgb.parameters()]
         latents = [*self.offset_latent.parameters(), *self.rgb_latent.parameters()]
         # Two threads help wide networks a little, and narrow ones not at all.
-        with torch_threads(torch.get_num_threads() if self.offset[0].out_features >= WIDE else 1):
+        with torch_threads(torch.get_num_threads() if self.width >= WIDE else 1):
             schedule.run([(latents, 1e-2), (networks, 2e-3)], count=len(samples), loss=loss)
 
     def export_networks(self) -> dict[str, Network]:
