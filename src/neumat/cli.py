@@ -176,6 +176,7 @@ def fit(source: Path, output: Path, quiet: bool, as_json: bool, **values: Any) -
     from neumat.files import check_target
     from neumat.materials.neumat_file import save
     from neumat.materials.pbr import PbrMaterial
+    from neumat.names import safe_name
     from neumat.pipelines.fit import check_options, read_source
     from neumat.pipelines.fit import fit as run
 
@@ -189,9 +190,8 @@ def fit(source: Path, output: Path, quiet: bool, as_json: bool, **values: Any) -
     if isinstance(observed, PbrMaterial):
         _show_findings(screen, observed)
     with screen.progress() as progress:
-        material = run(
-            observed if isinstance(observed, PbrMaterial) else source, reading=reading, progress=progress, **values
-        )
+        name = safe_name(source.stem)
+        material = run(observed, reading=reading, name=name, progress=progress, **values)
     save(material, output)
     details = material.provenance["fit"]
     screen.say(f"{output}: {details['form']} {details['network']}, fitted in {details['seconds']:.1f} s")

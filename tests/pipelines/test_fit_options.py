@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from neumat.errors import InputError
-from neumat.pipelines.fit import check_options, network_text, parse_network, parse_steps
+from neumat.materials.neural import network_text
+from neumat.pipelines.fit import check_options, parse_network, parse_steps
 
 GOOD: dict[str, Any] = {
     "form": "hybrid", "network": None, "resolution": 256, "budget": None, "steps": "16+12", "seed": 0, "device": "auto",

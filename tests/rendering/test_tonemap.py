@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neumat.errors import InputError
-from neumat.rendering.tonemap import CURVES, auto_exposure, encode_srgb8, to_srgb8, tone_map
+from neumat.materials.color import encode_srgb8
+from neumat.rendering.tonemap import CURVES, auto_exposure, to_srgb8, tone_map
 from neumat.scene.probe import Probe, read_probe
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import base64
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -177,14 +176,6 @@ def slang_version() -> str:
         result = subprocess.run(["slangc", "-v"], capture_output=True, text=True, timeout=30, check=False)
         return (result.stdout + result.stderr).strip().split("\n")[0]
     return _pool.version()
-
-
-def slangpy_version() -> str | None:
-    """Version of the slangpy wheel that brings the library, or None."""
-    try:
-        return importlib.metadata.version("slangpy")
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def compile_slang(

@@ -6,7 +6,6 @@ gives: the last layer's numbers, before the output transform. Look-ups, marching
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from neumat.compiler.native import thread_count
 from neumat.errors import DeviceError, InputError, MissingExtra
 from neumat.materials.neural import FEATURES, LEAKY_SLOPE, Network, NeuralMaterial
 
@@ -123,7 +123,7 @@ class OnnxNetwork:
         if provider not in available:
             raise DeviceError(f"onnxruntime has no {provider} here; it has {', '.join(available)}")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads or _cores()
+        options.intra_op_num_threads = threads or thread_count()
         options.inter_op_num_threads = 1
         # Idle threads would spin between calls and be counted as work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -163,7 +163,3 @@ class OnnxNetwork:
             if array.shape != (rows, FEATURES[name]):
                 raise InputError(f"feature {name!r} has shape {array.shape}, expected {(rows, FEATURES[name])}")
         return arrays
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

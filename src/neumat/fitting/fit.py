@@ -16,7 +16,7 @@ from neumat.fitting.neumip import NeumipFit
 from neumat.fitting.samples import Samples, truth_samples
 from neumat.fitting.schedule import Schedule
 from neumat.materials.explicit import encode
-from neumat.materials.neural import Form, NeuralMaterial
+from neumat.materials.neural import Form, NeuralMaterial, network_text
 from neumat.materials.pbr import PbrMaterial
 from neumat.materials.plain import plain
 from neumat.materials.pyramid import pyramid
@@ -93,17 +93,12 @@ def fit_material(source: PbrMaterial | Samples, options: FitOptions, *, name: st
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "resolution": material.resolution,
         "form": material.form,
-        "network": network_name(options.network_widths()),
+        "network": network_text(options.network_widths()),
         "steps": f"{material.march_steps}+{material.light_steps}",
         "seed": options.seed,
         **material.provenance["fit"],
     }
     return replace(material, provenance={**material.provenance, "fit": fit})
-
-
-def network_name(hidden: tuple[int, ...]) -> str:
-    """``32x2`` for two hidden layers of 32."""
-    return f"{hidden[0]}x{len(hidden)}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from neumat.fitting.modules import LatentTexture, log_loss, perceptron, to_netwo
 from neumat.fitting.samples import Samples
 from neumat.fitting.schedule import Schedule, torch_threads
 from neumat.materials.neural import HYBRID_INPUTS, Network
+from neumat.materials.reference import clamped_wo
 from neumat.shading.runtime_cpp import CompiledMaterial
 
 
@@ -54,9 +55,7 @@ class HybridFit(nn.Module):
         """Run the shader over the samples and put everything on the device."""
         count = len(samples)
         known = shader.features(samples.uv, np.full(count, pixel, np.float32), samples.wo, samples.wi)
-        wo = samples.wo.copy()
-        wo[:, 2] = np.maximum(wo[:, 2], 0.1)
-        wo /= np.linalg.norm(wo, axis=1, keepdims=True)
+        wo = clamped_wo(samples.wo).astype(np.float32)
         half = samples.wi + wo
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         cos_d = np.sum(samples.wi * half, axis=1, keepdims=True)

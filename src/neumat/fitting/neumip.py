@@ -15,6 +15,7 @@ from neumat.fitting.modules import LatentTexture, log_loss, perceptron, to_netwo
 from neumat.fitting.samples import Samples
 from neumat.fitting.schedule import Schedule, torch_threads
 from neumat.materials.neural import NEUMIP_OFFSET_INPUTS, NEUMIP_RGB_INPUTS, Network
+from neumat.materials.reference import clamped_wo
 
 Array = npt.NDArray[np.float32]
 #: Weight of the squared error of Δu, measured in pixels.
@@ -69,14 +70,12 @@ class NeumipFit(nn.Module):
 
     def train_on(self, samples: Samples, true_delta: Array | None, pixel: float, schedule: Schedule) -> None:
         """Train on samples; `true_delta` (n, 2) in uv supervises the offset where the surface is known."""
-        wo_clamped = samples.wo.copy()
-        wo_clamped[:, 2] = np.maximum(wo_clamped[:, 2], 0.1)
-        wo_clamped /= np.linalg.norm(wo_clamped, axis=1, keepdims=True)
 
         def tensor(array: Array) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
-        uv, wo, wi, target = tensor(samples.uv), tensor(wo_clamped), tensor(samples.wi), tensor(samples.x)
+        clamped = clamped_wo(samples.wo).astype(np.float32)
+        uv, wo, wi, target = tensor(samples.uv), tensor(clamped), tensor(samples.wi), tensor(samples.x)
         fade = (wi[:, 2:3] * 10.0).clamp(0.0, 1.0)
         known = None if true_delta is None else tensor(true_delta)
 

@@ -114,6 +114,11 @@ class Network:
         return sum(layer.weight.size + layer.bias.size for layer in self.layers)
 
 
+def network_text(hidden: tuple[int, ...]) -> str:
+    """Hidden widths as ``32x2``, or listed where they differ."""
+    return f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
+
+
 @dataclass(frozen=True)
 class ExplicitMaps:
     """The PBR channels in glTF's encodings, at the resolution of the source.

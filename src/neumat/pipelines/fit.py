@@ -31,11 +31,6 @@ def parse_network(text: str) -> tuple[int, ...]:
     return (int(match[1]),) * int(match[2])
 
 
-def network_text(hidden: tuple[int, ...]) -> str:
-    """Hidden widths as ``32x2``, or listed where they differ."""
-    return f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
-
-
 def parse_steps(text: str) -> tuple[int, int]:
     """``16+12`` as march and light steps.
 
@@ -75,7 +70,7 @@ def check_options(
 
 
 def fit(
-    source: str | Path | PbrMaterial,
+    source: str | Path | PbrMaterial | Samples,
     *,
     form: Form = "hybrid",
     network: str | None = None,
@@ -85,12 +80,14 @@ def fit(
     seed: int = 0,
     device: str = "auto",
     reading: Reading | None = None,
+    name: str = "",
     progress: Progress = silent,
 ) -> NeuralMaterial:
     """Fit a neural material.
 
     Args:
-        source: a folder of maps, a ``.glb``, a samples file (``.npz``), a folder of frames (``frames.json``), or maps.
+        source: a folder of maps, a ``.glb``, a samples file (``.npz``), a folder of frames (``frames.json``), or maps
+            or samples in memory.
         form: ``hybrid`` or ``neumip``.
         network: hidden layers, for example ``32x2``; None for 32x2 (hybrid) or 64x4 (neumip).
         resolution: pixels across the texture, 8 to 4096.
@@ -99,6 +96,7 @@ def fit(
         seed: of everything random.
         device: ``auto``, ``cpu`` or ``cuda``.
         reading: how to read a folder of maps.
+        name: of a material fitted to samples; the file's where there is one.
         progress: called with "truth" and "fit".
 
     Raises:
@@ -111,7 +109,9 @@ def fit(
     )
     march, light = parse_steps(steps)
     hidden = None if network is None else parse_network(network)
-    observed = source if isinstance(source, PbrMaterial) else read_source(source, reading)
+    if isinstance(source, str | Path):
+        name = name or safe_name(Path(source).stem)
+        source = read_source(source, reading)
     # Read when torch loads its thread library: spinning threads stall each other where cores are busy or few.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from neumat.fitting.fit import FitOptions, fit_material
@@ -120,8 +120,7 @@ def fit(
         form=form, hidden=hidden, resolution=resolution, budget=budget, march_steps=march, light_steps=light,
         seed=seed, device=device,
     )  # fmt: skip
-    name = "" if isinstance(source, PbrMaterial) else safe_name(Path(source).stem)
-    return with_reading(fit_material(observed, options, name=name, progress=progress), reading or Reading())
+    return with_reading(fit_material(source, options, name=name, progress=progress), reading or Reading())
 
 
 def read_source(source: str | Path, reading: Reading | None) -> PbrMaterial | Samples:

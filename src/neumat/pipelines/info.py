@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from neumat.materials.neumat_file import describe
-from neumat.materials.neural import NeuralMaterial
+from neumat.materials.neural import NeuralMaterial, network_text
 from neumat.materials.pbr import PbrMaterial
-from neumat.pipelines.fit import network_text
 from neumat.pipelines.load import Reading, load
 from neumat.shading.counts import count
 

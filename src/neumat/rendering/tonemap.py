@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neumat.errors import InputError
-from neumat.materials.color import linear_to_srgb
+from neumat.materials.color import encode_srgb8
 from neumat.rendering.sampling import sobol_2d
 from neumat.scene.probe import Probe
 
@@ -103,12 +103,6 @@ def tone_map(radiance: npt.ArrayLike, curve: str = "agx", *, exposure: float = 0
 def to_srgb8(radiance: npt.ArrayLike, curve: str = "agx", *, exposure: float = 0.0) -> npt.NDArray[np.uint8]:
     """Tone-map linear Rec.709 radiance (H, W, 3) and encode it as 8-bit sRGB; see `tone_map`."""
     return encode_srgb8(tone_map(radiance, curve, exposure=exposure))
-
-
-def encode_srgb8(display: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """Encode display-linear values, 0 to 1, as 8-bit sRGB (IEC 61966-2-1)."""
-    code: npt.NDArray[np.uint8] = np.rint(np.clip(linear_to_srgb(display), 0.0, 1.0) * 255.0).astype(np.uint8)
-    return code
 
 
 def auto_exposure(probe: Probe) -> float:
